@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0
+# The front door. Each target is a script in scripts/, which finds out itself
+# what is to be done.
+
+APP ?= redis
+# An installed program is an application, too.
+ifneq ($(BIN),)
+override APP := bin-$(notdir $(BIN))
+MODE ?= binary
+endif
+SUITE ?= syscalls
+VARIANT ?= ukl
+S := scripts
+
+# What scripts take from the environment may be given to make. The builds that
+# they start are of other projects, and get none of this make's flags.
+# Only those that are set: "export" alone would set the others to nothing.
+words := ACCEL APPEND ARGS CMDLINE CONFIG CPU CPUS FILES JOBS MACHINE MEMORY MODE MODES PORTS \
+	QEMU QEMU_OPTS RUN RUNS T TIMEOUT WINDOW
+MAKEOVERRIDES :=
+unexport MAKEFLAGS MFLAGS MAKELEVEL
+# One clock for all progress lines.
+ifndef UNILINUX_T0
+export UNILINUX_T0 := $(shell date +%s)
+endif
+ifneq ($(SMP),)
+CPUS ?= 2
+endif
+$(foreach word,$(words),$(if $(filter undefined,$(origin $(word))),,$(eval export $(word))))
+
+.PHONY: help setup run image inspect bzimage debug gdb kernel test bench bench-diff profile \
+	linux-tree refresh-patches rebase menuconfig savedefconfig clean distclean
+
+help:
+	@echo 'UniLinux: one application inside the Linux kernel'
+	@echo
+	@echo '  make run [APP=$(APP)]     build an application and boot it in QEMU'
+	@echo '  make run BIN=/path [FILES="/path..."]    an installed program as it is, at CPL 0'
+	@echo '  make image APP=x        only build build/images/x/vmlinux'
+	@echo '  make inspect APP=x      the system calls that it can make, the parts of its kernel'
+	@echo '  make bzimage APP=x      the same as a compressed bzImage'
+	@echo '  make debug APP=x        a shell beside it, with strace, gdb, perf, bpftrace'
+	@echo '  make gdb APP=x          the whole machine in gdb: [RUN=file of commands]'
+	@echo '  make test [T="name..."] all tests, or some (tests/run.sh -l lists them)'
+	@echo '  make bench SUITE=$(subst $(eval ) ,|,$(patsubst tests/bench/suites/%.sh,%,$(wildcard tests/bench/suites/*.sh)))|all'
+	@echo '             [MODES="linked binary stock distro"] [RUNS=10]   side by side'
+	@echo '  make bench-diff OLD=dir NEW=dir          what changed between two results'
+	@echo '  make profile APP=x [WORKLOAD=name]       instructions by function and subsystem'
+	@echo '  make setup              install the Debian packages that are missing'
+	@echo
+	@echo '  APP=     $(patsubst apps/%/recipe,%,$(wildcard apps/*/recipe))'
+	@echo '  MODE=linked|binary|user|stock|distro     how it runs: calls or SYSCALL at CPL 0, ring 3'
+	@echo '  CPUS=n MEMORY=MiB MACHINE=microvm|q35|pc ACCEL=tcg|kvm TIMEOUT=s'
+	@echo '  PORTS="host:guest" ARGS="..." APPEND="kernel parameters"'
+	@echo '  CONFIG="$(patsubst configs/%.config,%,$(filter-out %/base.config %/ukl.config %/stock.config %/off.config,$(wildcard configs/*.config)))"'
+	@echo
+	@echo 'Kernel:'
+	@echo '  make kernel [VARIANT=ukl|ukl-smp|stock|...]     fragments of configs/'
+	@echo '  make menuconfig | savedefconfig [VARIANT=ukl]'
+	@echo '  make linux-tree         a git tree with one commit a patch'
+	@echo '  make refresh-patches    write that tree back to patches/'
+	@echo '  make rebase LINUX=tree-or-tarball    do the patches fit another kernel?'
+	@echo
+	@echo '  make clean              remove what was built, keep sources and kernels'
+	@echo '  make distclean          remove build/'
+
+setup:
+	@$(S)/setup.sh
+
+run: image
+	@$(S)/run.sh $(APP)
+
+image: setup
+	@[ -z "$(BIN)" ] || $(S)/installed.sh "$(BIN)"
+	@$(S)/image.sh $(APP)
+
+inspect: image
+	@$(S)/inspect.sh $(APP)
+
+bzimage: image
+	@$(S)/bzimage.sh $(APP)
+
+debug: setup
+	@$(S)/debug.sh $(APP)
+
+gdb: setup
+	@$(S)/gdb.sh $(APP)
+
+kernel: setup
+	@$(S)/kernel.sh $(VARIANT) build
+
+test: setup
+	@tests/run.sh
+
+bench: setup
+	@$(S)/bench.sh $(SUITE)
+
+bench-diff:
+	@$(S)/bench-diff.sh "$(OLD)" "$(NEW)"
+
+profile: setup
+	@$(S)/profile.sh "$(APP)" "$(WORKLOAD)"
+
+linux-tree: setup
+	@$(S)/linux-tree.sh make
+
+refresh-patches:
+	@$(S)/linux-tree.sh refresh
+
+rebase:
+	@$(S)/linux-tree.sh rebase $(LINUX)
+
+menuconfig:
+	@$(S)/setup.sh libncurses-dev
+	@$(S)/kernel.sh $(VARIANT) menuconfig
+
+savedefconfig: setup
+	@$(S)/kernel.sh $(VARIANT) savedefconfig
+	@echo build/kernel/$(VARIANT)/defconfig
+
+clean:
+	@rm -rf build/apps build/images build/sysroot build/host build/log build/run build/rebase
+
+distclean:
+	@rm -rf build

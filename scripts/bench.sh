@@ -1,0 +1,78 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Benchmarks: the same program in several modes, side by side, in one run.
+# usage: bench.sh [SUITE...]     all of them with "all"
+#
+# From the environment:
+#   MODES="linked stock"   columns, of linked binary stock distro (see
+#                          select_mode in scripts/lib.sh); all four
+#   RUNS=n                 runs by the clock, interleaved, 10; 0 leaves them out
+#   ACCEL, CPU             as for scripts/run.sh
+#
+# Prints tables, and writes to build/bench:
+#   SUITE.csv     suite,workload,column,metric,value,unit,min,max,runs,accelerator
+#                 value is the median of the runs, min and max are their limits;
+#                 for a metric X_gain, it is how many times better than stock,
+#                 and computed from pairs of runs
+#   SUITE.svg, SUITE.png, report.html
+# docs/benchmarks.md says what the figures can tell. Ends with status 1 when a
+# column is missing, or when two runs by the instruction clock differ by more
+# than 0.5 %.
+set -eu
+. "$(dirname -- "$0")/lib.sh"
+
+BENCH=$ROOT/tests/bench
+out=$BUILD/bench
+columns=${MODES:-linked binary stock distro}
+runs=${RUNS:-10}
+for column in $columns; do
+	case $column in
+	linked | binary | stock | distro) ;;
+	*) die "MODES holds '$column': columns are linked, binary, stock, distro" ;;
+	esac
+done
+case $runs in
+*[!0-9]* | '') die "RUNS must be a number, not '$runs'" ;;
+esac
+# For a comparison all other things are equal.
+unset APPEND ARGS CMDLINE CONFIG CPUS MACHINE MEMORY MODE PORTS QEMU_OPTS TIMEOUT METER_LINE METER_STOP
+
+all=$(cd "$BENCH/suites" && for f in *.sh; do echo "${f%.sh}"; done | paste -sd' ')
+[ $# -gt 0 ] || set -- syscalls
+[ "$*" != all ] || eval "set -- $all"
+for suite; do
+	[ -f "$BENCH/suites/$suite.sh" ] ||
+		die "there is no benchmark suite '$suite'; there is: $all, and all"
+done
+
+"$ROOT/scripts/setup.sh" qemu-system-x86 gnuplot-nox
+mkdir -p "$out" "$BUILD/host"
+locked bench
+# shellcheck source=tests/bench/lib.sh
+. "$BENCH/lib.sh"
+trap stop_servers EXIT
+trap 'exit 130' INT TERM
+logged meter gcc -O2 -Wall -Wextra -o "$BUILD/host/meter" "$BENCH/meter.c"
+
+failed=0
+for suite; do
+	work=$out/logs/$suite
+	raw=$work/raw.tsv
+	rm -rf "$work"
+	mkdir -p "$work"
+	: >"$raw"
+	# shellcheck disable=SC2034 # for the suites
+	ACCELERATOR=${ACCEL:-tcg}
+	# shellcheck disable=SC1090 # one of several
+	. "$BENCH/suites/$suite.sh"
+	measure
+	awk -f "$BENCH/summary.awk" -v suite="$suite" -v columns="$columns" "$raw" >"$out/$suite.csv.new"
+	mv "$out/$suite.csv.new" "$out/$suite.csv"
+	"$BENCH/plot.sh" "$out/$suite.csv" "$MAIN"
+	echo
+	awk -f "$BENCH/table.awk" -v columns="$columns" "$out/$suite.csv" || failed=1
+	echo "${out#"$ROOT"/}/$suite.csv, .svg, .png"
+done
+"$BENCH/report.sh" "$out"
+echo "${out#"$ROOT"/}/report.html"
+exit $failed

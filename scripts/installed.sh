@@ -1,0 +1,94 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Make an application, "bin-NAME", of a program that is installed on this
+# system, as its distribution ships it: the executable, its interpreter, and the
+# closure of its shared objects, in build/apps/bin-NAME.
+# usage: installed.sh /PATH/NAME
+#
+# From the environment:
+#   FILES="/path host:guest ..."   further files and directories of this system
+#   PORTS="host:guest ..."   MEMORY=MiB   as for run.sh; with PORTS it gets a network
+set -eu
+. "$(dirname -- "$0")/lib.sh"
+
+bin=${1:?usage: installed.sh /PATH/NAME}
+case $bin in
+/*) ;;
+*) die "BIN must be an absolute path, not '$bin'" ;;
+esac
+[ -f "$bin" ] || die "there is no file $bin"
+[ -x "$bin" ] || die "$bin is not executable"
+need objdump ldd
+
+# Class and byte order, and the machine, of the ELF header (elf(5)).
+kind=$(head -c 20 "$bin" | od -An -tx1 | tr -d ' \n')
+case $kind in
+7f454c460201*3e00) ;;
+7f454c46*) die "$bin is 32-bit code or for another processor; x86-64 is wanted" ;;
+2321*) die "$bin is a script: give its interpreter as BIN, and the script as FILES" ;;
+*) die "$bin is no program: its first bytes are not those of an ELF file" ;;
+esac
+
+name=$(basename "$bin")
+out=$BUILD/apps/bin-$name
+locked "app-bin-$name"
+say "app bin-$name: collecting its files"
+rm -rf "$out"
+mkdir -p "$out/root/etc"
+
+# put HOST GUEST: links become what they point to
+put()
+{
+	case $2 in
+	/*) ;;
+	*) die "FILES: '$2' is not an absolute path in the guest" ;;
+	esac
+	[ -e "$1" ] || die "FILES names $1, which is not there"
+	mkdir -p "$out/root$(dirname "$2")"
+	cp -RL --preserve=mode "$1" "$out/root$2"
+}
+
+# objects FILE: the interpreter and shared objects that it needs, as the system's
+# own loader finds them
+objects()
+{
+	objdump -p "$1" 2>/dev/null | grep -qE '^ *(NEEDED|INTERP) ' || return 0
+	ldd "$1" >"$out/ldd" 2>&1 || die "the loader does not take $1: $(tail -n 1 "$out/ldd")"
+	missing=$(awk '/=> not found/ { print $1 }' "$out/ldd" | paste -sd' ')
+	[ -z "$missing" ] || die "$1 needs shared objects that are not installed: $missing"
+	awk '$2 == "=>" && $3 ~ /^\// { print $3; next } $1 ~ /^\// { print $1 }' "$out/ldd"
+}
+
+put "$bin" "$bin"
+for pair in ${FILES:-}; do
+	put "${pair%%:*}" "${pair#*:}"
+done
+# What is opened by its name while the program runs (plug-ins among FILES) has
+# needs of its own.
+find "$out/root" -type f -size +64c | while read -r f; do
+	[ "$(head -c 4 "$f" | tail -c 3)" != ELF ] || objects "$f"
+done | sort -u >"$out/objects"
+while read -r f; do
+	[ -e "$out/root$f" ] || put "$f" "$f"
+done <"$out/objects"
+# libc asks for these when a program looks for users, or runs as one.
+[ -e "$out/root/etc/passwd" ] || echo 'root:x:0:0:root:/:/bin/sh' >"$out/root/etc/passwd"
+[ -e "$out/root/etc/group" ] || echo 'root:x:0:' >"$out/root/etc/group"
+[ ! -d "$out/root/tmp" ] || chmod 1777 "$out/root/tmp"
+rm -f "$out/ldd" "$out/objects"
+
+{
+	echo "NAME = bin-$name"
+	echo "SUMMARY = $bin of this system"
+	echo "SOURCE = local"
+	echo "FILES = root$bin:$bin"
+	echo "EXEC = $bin"
+	echo "MOUNTS = proc proc /proc"
+	echo "MOUNTS += sysfs sysfs /sys"
+	echo "MOUNTS += devtmpfs devtmpfs /dev"
+	# Not on top of what the image has there.
+	[ -e "$out/root/tmp" ] || echo "MOUNTS += tmpfs tmpfs /tmp mode=1777"
+	echo "ENV = PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	echo "MEMORY = ${MEMORY:-256}"
+	echo "NET = $([ -n "${PORTS:-}" ] && echo dhcp || echo none)"
+} >"$out/recipe"

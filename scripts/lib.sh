@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+# What all scripts here share. Sourced by them, after which $ROOT and $BUILD
+# are absolute paths.
+
+export LC_ALL=C
+unset CDPATH
+ROOT=$(cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+BUILD=$ROOT/build
+LOGDIR=$BUILD/log
+# shellcheck disable=SC2034 # for the scripts that source this
+JOBS=${JOBS:-$(nproc)}
+umask 022
+
+die()
+{
+	echo "unilinux: $*" >&2
+	exit 1
+}
+
+# Progress, with the seconds since the outermost script began.
+T0=${UNILINUX_T0:-$(date +%s)}
+export UNILINUX_T0="$T0"
+say()
+{
+	printf '[%4ds] %s\n' "$(($(date +%s) - T0))" "$*" >&2
+}
+
+# logged NAME COMMAND...: run with all output in build/log/NAME.log. When it
+# fails, end with one line that holds the first error.
+logged()
+{
+	log=$LOGDIR/$1.log
+	what=$1
+	shift
+	mkdir -p "$LOGDIR"
+	if "$@" >"$log" 2>&1 </dev/null; then
+		return 0
+	fi
+	# A message of our own, else what a compiler, linker or apt complains of.
+	why=$(sed -n 's/^unilinux: //p' "$log" | tail -n 1)
+	[ -n "$why" ] || why=$(grep -m 1 -E 'error[: ]|undefined reference|^E: |No rule|not found' "$log") ||
+		why=$(tail -n 1 "$log")
+	die "$what failed: $(echo "$why" | tr -s '\t ' ' ') (full log: ${log#"$ROOT"/})"
+}
+
+# need PROGRAM...: programs that 'make setup' installs.
+need()
+{
+	for prog in "$@"; do
+		command -v "$prog" >/dev/null ||
+			die "the program '$prog' is missing; run 'make setup'"
+	done
+}
+
+# locked NAME: hold build/NAME.lock until this script ends, so that two runs
+# in one checkout do not build the same thing at once.
+locked()
+{
+	mkdir -p "$BUILD/lock"
+	exec 9>"$BUILD/lock/$1"
+	flock -n 9 || {
+		say "$1: waiting for another build of it"
+		flock 9
+	}
+}
+
+# The names of the patches, and the files that they touch.
+series()
+{
+	[ ! -f "$ROOT/patches/series" ] ||
+		sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$ROOT/patches/series"
+}
+
+touched()
+{
+	for p in $(series); do
+		[ -f "$ROOT/patches/$p" ] ||
+			die "patches/series names '$p', which is not in patches/"
+		sed -n -e 's,^--- a/,,p' -e 's,^+++ b/,,p' "$ROOT/patches/$p"
+	done | sed 's/\t.*//' | sort -u
+}
+
+# recipe APP [KEY]: a key's values, one per line; without KEY, only check. An APP
+# whose name begins with "bin-" is an installed program (see installed.sh).
+recipe()
+{
+	recipe_file=$ROOT/apps/$1/recipe
+	case $1 in
+	bin-*) recipe_file=$BUILD/apps/$1/recipe ;;
+	esac
+	[ -f "$recipe_file" ] ||
+		die "there is no application '$1'; there is: $(cd "$ROOT/apps" && echo */recipe | sed 's,/recipe,,g')"
+	"$ROOT/scripts/recipe.sh" "$recipe_file" ${2+"$2"}
+}
+
+# select_mode: set $mode, how the application runs, and $kernel, on what:
+#   MODE=linked  built with unilinux-cc; CPL 0, calls
+#   MODE=binary  built with plain musl; CPL 0, by the SYSCALL instruction
+#   MODE=user    the same at ring 3 of our kernel
+#   MODE=stock   the same on Linux unpatched, same version and configuration
+#   MODE=distro  the same on the kernel of Debian's linux-image-cloud-amd64
+# shellcheck disable=SC2034 # for the scripts that source this
+select_mode()
+{
+	mode=${MODE:-linked}
+	case $mode in
+	linked | binary | user) kernel=ukl ;;
+	stock | distro) kernel=$mode ;;
+	*) die "MODE must be linked, binary, user, stock or distro, not '$mode'" ;;
+	esac
+}
+
+# app_dir APP: where it is built; all modes but linked share the plain build, and
+# an installed program is built already
+app_dir()
+{
+	case $mode-$1 in
+	linked-* | *-bin-*) echo "$BUILD/apps/$1" ;;
+	*) echo "$BUILD/apps/$1+stock" ;;
+	esac
+}
+
+# select_image APP: after select_mode, set $variant, the kernel's, and $image,
+# the directory of the product. The environment can ask for another kernel than
+# the recipe: CONFIG="fragments", CPUS=n.
+# shellcheck disable=SC2034,SC2086
+select_image()
+{
+	select_mode
+	words=$(recipe "$1" CONFIG) || exit 1
+	extra=${CONFIG:-}
+	[ "${CPUS:-1}" = 1 ] || extra="$extra smp"
+	# The image of debug.sh
+	[ -z "${DEBUG:-}" ] || words="$words debug"
+	variant=$kernel
+	image=$BUILD/images/$1
+	[ "$mode" = linked ] || image=$image+$mode
+	# Debian's kernel has one configuration.
+	[ "$mode" != distro ] || return 0
+	variant=$variant$(printf '%s\n' $words $extra | sort -u | sed '/^$/d; s/^/-/' | tr -d '\n')
+	image=$image$(printf '%s\n' $extra | sort -u | sed '/^$/d; s/^/+/' | tr -d '\n')
+	[ -z "${DEBUG:-}" ] || image=$image.debug
+}
+
+# libc [--stock]: have the C library and its compiler, in $BUILD/sysroot or
+# $BUILD/sysroot-stock
+libc()
+{
+	"$ROOT/scripts/fetch.sh" debian musl
+	(
+		locked "sysroot${1:+-stock}"
+		[ -d "$BUILD/sysroot${1:+-stock}" ] || say "libc: building musl${1:+, unchanged}"
+		logged "sysroot${1:+-stock}" "$ROOT/userland-shims/build.sh" ${1:+"$1"} \
+			"$BUILD/src/musl" "$BUILD/sysroot${1:+-stock}" "$JOBS"
+	)
+}
+
+# cpio_list DIR PREFIX: the files below DIR, as lines for the kernel's own cpio
+# writer: sorted, owned by root
+cpio_list()
+{
+	(cd "$1" && find . -mindepth 1 \
+		\( -type d -printf "dir $2/%P %m 0 0\n" \) -o \
+		\( -type l -printf "slink $2/%P %l 777 0 0\n" \) -o \
+		\( -type f -printf "file $2/%P $1/%P %m 0 0\n" \)) | sort -k2,2
+}
+
+# write_rootfs KERNEL_DIR: $image/rootfs.cpio from $image/rootfs.list, without times
+write_rootfs()
+{
+	"$1/usr/gen_init_cpio" -t 0 "$image/rootfs.list" >"$image/rootfs.cpio" ||
+		die "cannot write $image/rootfs.cpio, see above"
+}
+
+# kernel_words APP [WORD...]: what the kernel of its image is told. Warnings are
+# shown: in a healthy boot there are none.
+kernel_words()
+{
+	words="console=ttyS0 loglevel=5 panic=-1"
+	[ "$(recipe "$1" NET)" != dhcp ] || words="$words ip=dhcp"
+	extra=$(recipe "$1" CMDLINE | paste -sd' ')
+	shift
+	echo "$words${extra:+ $extra}${CMDLINE:+ $CMDLINE}${*:+ $*}"
+}
+
+# image_info APP MEMORY LEAST CMDLINE: what run.sh has to know of an image
+image_info()
+{
+	echo "app=$1"
+	echo "mode=$mode"
+	echo "variant=$variant"
+	echo "memory=$2"
+	echo "least=$3"
+	echo "net=$(recipe "$1" NET)"
+	echo "ports=$(recipe "$1" PORTS | paste -sd' ')"
+	echo "cmdline=$4"
+}
+
+# port_taken PORT: does something on this machine listen there (state 0A)?
+port_taken()
+{
+	hex=$(printf ':%04X' "$1")
+	cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+		awk -v p="$hex" '$4 == "0A" && substr($2, length($2) - 4) == p { f = 1 } END { exit !f }'
+}

@@ -1,0 +1,178 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Boot an application's image in QEMU. Its exit status is that of the
+# application: 128+signal when a signal ended it, 124 after TIMEOUT, 125 when
+# the guest ended without saying how.
+# usage: run.sh APP
+#
+# From the environment, beside MODE, CONFIG and CPUS (see image.sh):
+#   MACHINE=microvm|q35|pc   ACCEL=tcg|kvm   CPU=model    MEMORY=MiB
+#   PORTS="host:guest ..."; one number is for both   TIMEOUT=seconds
+#   ARGS="..."     instead of the arguments in the image
+#   APPEND="..."   more kernel parameters
+#   QEMU=program   instead of qemu-system-x86_64; QEMU_OPTS="..." more options
+set -eu
+. "$(dirname -- "$0")/lib.sh"
+
+app=${1:?usage: run.sh APP}
+select_image "$app"
+kernel_file=$image/vmlinux
+[ "$mode" != distro ] || kernel_file=$image/vmlinuz
+[ -f "$kernel_file" ] || die "there is no image of '$app' for this kernel; run 'make image APP=$app${MODE:+ MODE=$MODE}'"
+QEMU=${QEMU:-qemu-system-x86_64}
+need "$QEMU"
+
+info()
+{
+	sed -n "s/^$1=//p" "$image/info"
+}
+
+number()
+{
+	case $2 in
+	*[!0-9]* | '' | 0*) die "$1 must be a number above 0, not '$2'" ;;
+	esac
+}
+
+# Debian's kernel expects a machine with PCI. Any but ours can only use microvm's
+# PIT to learn the frequency of its clocks; on a busy host that fails under TCG,
+# and the kernel waits for ever.
+case $mode in
+stock | distro) MACHINE=${MACHINE:-q35} ;;
+esac
+MACHINE=${MACHINE:-microvm}
+CPUS=${CPUS:-1}
+least=$(info least)
+if [ -z "${MEMORY:-}" ]; then
+	MEMORY=$(info memory)
+	MEMORY=${MEMORY:-128}
+	# The recipe thinks of our kernel; others take more.
+	[ "$MEMORY" -ge "$least" ] || MEMORY=$least
+fi
+PORTS=$(for p in ${PORTS-$(info ports)}; do
+	case $p in
+	*:*) echo "$p" ;;
+	*) echo "$p:$p" ;;
+	esac
+done | paste -sd' ')
+number CPUS "$CPUS"
+number MEMORY "$MEMORY"
+[ -z "${TIMEOUT:-}" ] || number TIMEOUT "$TIMEOUT"
+[ "$MEMORY" -ge "$least" ] ||
+	die "$MEMORY MiB of memory are too little for the image of $app: use MEMORY=$least or more"
+
+case $MACHINE in
+microvm) machine=microvm,acpi=on nic=virtio-net-device disk=virtio-blk-device ;;
+q35 | pc) machine=$MACHINE nic=virtio-net-pci,romfile= disk=virtio-blk-pci ;;
+*) die "MACHINE must be microvm, q35 or pc, not '$MACHINE'" ;;
+esac
+
+mkdir -p "$BUILD/run"
+tmp=$(mktemp -d "$BUILD/run/XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+
+# KVM is there on many machines on which it does not work, or emulates: it is
+# used when it boots this very image's kernel at once. Found out once a boot
+# of the host.
+kvm_works()
+{
+	[ -r /dev/kvm ] && [ -w /dev/kvm ] || return 1
+	probe=$BUILD/run/kvm-$(tr -d '\n' </proc/sys/kernel/random/boot_id)
+	if [ ! -f "$probe" ]; then
+		rm -f "$BUILD"/run/kvm-*
+		# An unknown machine parameter is harmless; the panic for want of
+		# a program ends the guest.
+		timeout 5 qemu-system-x86_64 -accel kvm -cpu host -M microvm,acpi=on -m "$MEMORY" \
+			-nodefaults -no-user-config -display none -no-reboot \
+			-serial "file:$tmp/probe" -kernel "$kernel_file" \
+			-append 'console=ttyS0 panic=-1 ukl.exec=/kvm-probe rdinit=/kvm-probe' >/dev/null 2>&1 </dev/null &&
+			[ -s "$tmp/probe" ] && echo yes >"$probe" || echo no >"$probe"
+	fi
+	[ "$(cat "$probe")" = yes ]
+}
+
+if [ -z "${ACCEL:-}" ]; then
+	ACCEL=tcg
+	! kvm_works || ACCEL=kvm
+fi
+case $ACCEL in
+kvm) cpu=host ;;
+tcg) cpu=max ;;
+*) die "ACCEL must be tcg or kvm, not '$ACCEL'" ;;
+esac
+
+# With a thread for each processor QEMU 7.2 was seen to execute a breakpoint that
+# the kernel had taken away again (static keys): the guest dies of it.
+accel=$ACCEL
+[ "$ACCEL" != tcg ] || [ "$CPUS" = 1 ] || accel=tcg,thread=single
+
+set -- -M "$machine" -accel "$accel" -cpu "${CPU:-$cpu}" -smp "$CPUS" -m "$MEMORY" \
+	-nodefaults -no-user-config -display none -no-reboot \
+	-kernel "$kernel_file" \
+	-debugcon "file:$tmp/status" -global isa-debugcon.iobase=0xe9
+
+if [ "$(info net)" = dhcp ]; then
+	netdev=user,id=n0
+	for p in $PORTS; do
+		case $p in
+		*[!0-9:]* | *:*:* | :* | *: | [!0-9]*) die "PORTS must be host:guest, not '$p'" ;;
+		esac
+		! port_taken "${p%:*}" ||
+			die "port ${p%:*} of this host is in use: end its user, or choose another with PORTS=$((${p%:*} + 1)):${p#*:}"
+		netdev=$netdev,hostfwd=tcp:127.0.0.1:${p%:*}-:${p#*:}
+	done
+	set -- "$@" -netdev "$netdev" -device "$nic,netdev=n0"
+fi
+
+# Not 0x402, where SeaBIOS writes.
+append=ukl.debugcon=0xe9
+if [ "$(info initrd)" = y ]; then
+	append="$append $(info cmdline)"
+	set -- "$@" -initrd "$image/rootfs.cpio"
+fi
+# Changes go to a file that ends with QEMU, so that several can run.
+if [ -n "$(info disk)" ]; then
+	set -- "$@" -drive "if=none,id=d0,format=raw,snapshot=on,file=$BUILD/$(info disk)" \
+		-device "$disk,drive=d0"
+fi
+[ -z "${APPEND:-}" ] || append="$append $APPEND"
+[ -z "${ARGS+set}" ] || append="$append ukl.args=\"$ARGS\""
+set -- "$@" -append "$append"
+
+# No program can write to that port without more ado: a status that is not our
+# kernel's to tell is on the console only.
+stdio=stdio,id=c0
+case $mode${DEBUG:+ debug} in
+stock | distro | *debug) stdio=$stdio,logfile=$tmp/console ;;
+esac
+# On a terminal, keys go to the guest, and Ctrl-A to QEMU.
+if [ -t 0 ]; then
+	set -- "$@" -chardev "$stdio,signal=off,mux=on" -serial chardev:c0 -mon chardev=c0
+	quit='Ctrl-A X quits'
+else
+	set -- "$@" -chardev "$stdio,signal=on" -serial chardev:c0
+	quit='Ctrl-C quits'
+fi
+
+say "run: $app${MODE:+ ($mode)} on $MACHINE, $ACCEL, $CPUS CPU, $MEMORY MiB; $quit"
+for p in $PORTS; do
+	[ "$(info net)" != dhcp ] ||
+		say "run: port ${p%:*} of 127.0.0.1 is port ${p#*:} of the guest$(
+			[ "${p#*:}" != 6379 ] || echo ": redis-cli -p ${p%:*} ping")"
+done
+
+status=0
+# shellcheck disable=SC2086 # a list of words
+${TIMEOUT:+timeout --foreground "$TIMEOUT"} "$QEMU" "$@" ${QEMU_OPTS:-} || status=$?
+[ -z "${TIMEOUT:-}" ] || [ "$status" != 124 ] || {
+	say "run: ended after $TIMEOUT s"
+	exit 124
+}
+[ "$status" = 0 ] || die "QEMU failed with status $status, see above"
+[ ! -f "$tmp/console" ] ||
+	tr -d '\r' <"$tmp/console" | sed -n 's/^ukl: exit status //p' | tail -n 1 >"$tmp/status"
+if [ ! -s "$tmp/status" ]; then
+	say "run: the guest ended without an exit status"
+	exit 125
+fi
+exit "$(head -n 1 "$tmp/status")"

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh disable=SC2034,SC2154
+# start to the first line and to the end, bytes of the image, smallest memory
+MAIN=first_line
+
+# The line that says that the application is there
+line_of()
+{
+	case $1 in
+	hello) echo 'hello: running' ;;
+	redis) echo 'Ready to accept connections' ;;
+	esac
+}
+
+# start LOG COLUMN APP: on the smallest machine that the kernel takes
+start()
+{
+	machine=microvm
+	[ "$2" != distro ] || machine=q35
+	MACHINE=$machine boot "$@"
+}
+
+# boots APP COLUMN MEMORY: does it come to its line with so many MiB?
+boots()
+{
+	log=$work/$1-$2-memory-$3.log
+	METER_LINE=$(line_of "$1") METER_STOP=1 PORTS='' QEMU_OPTS="-m $3" TIMEOUT=20 \
+		start "$log" "$2" "$1" || :
+	[ -n "$(meter "$log" first)" ]
+}
+
+smallest_memory()
+{
+	column=$2
+	most=$(sed -n 's/^memory=//p' "$(image_dir "$1" "$2")/info")
+	low=1
+	until boots "$1" "$2" "$most"; do
+		low=$most
+		most=$((most * 2))
+		[ "$most" -le 4096 ] || {
+			not_measured "$2" "$1" "smallest memory: does not start with $low MiB"
+			return 0
+		}
+	done
+	say "bench: boot: $1, $2: searching the smallest memory"
+	while [ $((most - low)) -gt 1 ]; do
+		middle=$(((low + most) / 2))
+		if boots "$1" "$2" "$middle"; then
+			most=$middle
+		else
+			low=$middle
+		fi
+	done
+	record "$ACCELERATOR" "$1" smallest_memory MiB "$2" 1 "$most"
+}
+
+image_dir()
+{
+	echo "$BUILD/images/$1$([ "$2" = linked ] || echo "+$2")"
+}
+
+image_size()
+{
+	dir=$(image_dir "$1" "$2")
+	if [ "$2" = distro ]; then
+		bytes=$(cat "$dir/vmlinuz" "$dir/rootfs.cpio" | wc -c)
+	else
+		bytes=$(wc -c <"$dir/vmlinux")
+	fi
+	record none "$1" image bytes "$2" 1 "$bytes"
+}
+
+start_times()
+{
+	for run in $(seq "$runs"); do
+		say "bench: boot: $1: run $run of $runs:$built"
+		for column in $built; do
+			log=$work/$1-$column-$run.log
+			stop=1
+			[ "$1" != hello ] || stop=
+			# Again, for the sake of stock: see run.sh on microvm.
+			for try in 1 2 3; do
+				METER_LINE=$(line_of "$1") METER_STOP=$stop PORTS='' TIMEOUT=30 \
+					start "$log" "$column" "$1" || :
+				[ -z "$(meter "$log" first)" ] || break
+			done
+			ACCELERATOR=$(meter "$log" accel)
+			[ -n "$(meter "$log" first)" ] || {
+				not_measured "$column" "$1" "no first line: $(reason "$log")"
+				continue
+			}
+			for metric in first exit memory; do
+				value=$(meter "$log" $metric)
+				case $metric in
+				first) name=first_line unit=s ;;
+				exit) name=exit unit=s ;;
+				memory) name=memory unit=KiB ;;
+				esac
+				[ -z "$value" ] ||
+					record "$ACCELERATOR" "$1" "$name" "$unit" "$column" "$run" "$value"
+			done
+		done
+	done
+}
+
+instructions_to_main()
+{
+	for run in 1 2; do
+		for column in $built; do
+			log=$work/hello-$column-clocked-$run.log
+			ARGS=ticks ACCEL=tcg QEMU_OPTS=$CLOCKED start "$log" "$column" hello || :
+			ticks=$(tr -d '\r' <"$log" | sed -n 's/^hello: \([0-9]*\) ticks$/\1/p')
+			if [ -n "$ticks" ]; then
+				record tcg-icount hello instructions instructions "$column" "$run" "$ticks"
+			else
+				not_measured "$column" hello "instructions: $(reason "$log")"
+			fi
+		done
+	done
+}
+
+measure()
+{
+	for app in hello redis; do
+		images $app
+		for column in $built; do
+			image_size $app "$column"
+		done
+		[ $app != hello ] || instructions_to_main
+		[ "$runs" -gt 0 ] || continue
+		start_times $app
+		for column in $built; do
+			# Not where it does not start at all.
+			[ -z "$(meter "$work/$app-$column-1.log" first)" ] ||
+				smallest_memory $app "$column"
+		done
+	done
+}

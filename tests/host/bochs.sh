@@ -1,0 +1,68 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# a second implementation of x86: the guest's tests under Bochs
+set -u
+. "$(dirname -- "$0")/../lib.sh"
+
+"$ROOT/scripts/setup.sh" bochs bochs-term bochsbios vgabios isolinux syslinux-common xorriso >"$OUT/setup" 2>&1 || {
+	skip "bochs" "$(first_line "$OUT/setup")"
+	exit 0
+}
+image tests
+"$ROOT/scripts/bzimage.sh" tests 2>&1 | tee "$OUT/bzimage"
+bz=$BUILD/images/tests/bzImage
+[ -f "$bz" ] || quit "make bzimage APP=tests" "$(first_line "$OUT/bzimage")"
+
+# boot MODE WORDS: an ISO of it, and Bochs on that
+boot()
+{
+	dir=$OUT/$1
+	mkdir -p "$dir/iso"
+	cp "$bz" "$dir/iso/linux"
+	cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 "$dir/iso"
+	# The clock of this processor is its count of instructions. Its CPUID leaf 0DH
+	# gives the compacted XSAVE area the size of the standard one (Intel SDM
+	# vol. 1, 13.4.3), which the kernel complains of: use the standard form.
+	cat >"$dir/iso/isolinux.cfg" <<-END
+		default linux
+		prompt 0
+		label linux
+		kernel linux
+		append printk.time=1 tsc_early_khz=20000 clearcpuid=xsavec,xsaves $2
+	END
+	xorriso -as mkisofs -quiet -o "$dir/cd.iso" -b isolinux.bin -c boot.cat \
+		-no-emul-boot -boot-load-size 4 -boot-info-table "$dir/iso" >"$dir/xorriso" 2>&1 || {
+		fail "$1: ISO" "$(tail -n 1 "$dir/xorriso")"
+		return
+	}
+	cat >"$dir/bochsrc" <<-END
+		megs: 256
+		cpu: model=corei7_skylake_x, count=1, ips=20000000, reset_on_triple_fault=0
+		clock: sync=none
+		romimage: file=/usr/share/bochs/BIOS-bochs-latest
+		vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+		display_library: rfb, options="timeout=0"
+		ata0-master: type=cdrom, path=$dir/cd.iso, status=inserted
+		boot: cdrom
+		com1: enabled=1, mode=file, dev=$OUT/$1.serial
+		log: $dir/log
+		panic: action=fatal
+		error: action=ignore
+		info: action=ignore
+	END
+	echo c >"$dir/commands"
+	bochs -q -f "$dir/bochsrc" -rc "$dir/commands" >"$dir/out" 2>&1 </dev/null &
+	app_pid=$!
+	JOBS_STARTED="$JOBS_STARTED $app_pid"
+	until_seen 400 grep -q '^ukl: exit status' "$OUT/$1.serial"
+	# It would only boot again.
+	kill -9 "$app_pid" 2>/dev/null
+	wait "$app_pid" 2>/dev/null
+	status=$(tr -d '\r' <"$OUT/$1.serial" | sed -n 's/^ukl: exit status //p')
+	tap "$1.serial" "$1"
+	shows "$1: runs at CPL 0" "$OUT/$1.serial.tap" '^# CPL 0'
+	! complaint=$(kernel_complaints "$OUT/$1.serial") || fail "$1: kernel" "$complaint"
+	is "$1: exit status" "$status" 0
+}
+boot linked ''
+boot binary 'ukl.mode=binary ukl.exec=/bin/ukltest-user'

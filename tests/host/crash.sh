@@ -1,0 +1,19 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# the report of a crash names the signal, the address and the functions
+set -u
+. "$(dirname -- "$0")/../lib.sh"
+
+app=$(temporary_app probe)
+for mode in linked binary; do
+	export MODE=$mode
+	image "$app"
+	ARGS="crash 1234"
+	export ARGS
+	run_app "$mode" "$app"
+	shows "$mode: signal" "$OUT/$mode" 'SIGSEGV'
+	shows "$mode: address" "$OUT/$mode" '0*4d2($|[^0-9a-f])'
+	shows "$mode: the function that crashed" "$OUT/$mode" 'probe_innermost\+0x'
+	shows "$mode: its caller" "$OUT/$mode" 'probe_caller\+0x'
+	shows "$mode: the machine still says its status" "$OUT/$mode" '^ukl: exit status 139'
+done

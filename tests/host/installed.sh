@@ -1,0 +1,80 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# installed programs, dynamic and of another libc, run as they are
+set -u
+. "$(dirname -- "$0")/../lib.sh"
+
+# runs LOG ARGUMENTS...: make run; the status is that of the application
+runs()
+{
+	log=$OUT/$1
+	shift
+	make -C "$ROOT" --no-print-directory run TIMEOUT=120 "$@" >"$log" 2>&1 </dev/null
+	status=$(sed -n 's/.*\] Error //p' "$log" | tail -n 1)
+	status=${status:-0}
+}
+
+cat >"$OUT/threads.c" <<'END'
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static void *thread(void *arg)
+{
+	return (char *)arg + 1;
+}
+
+int main(void)
+{
+	const char *(*version)(void) = dlsym(RTLD_DEFAULT, "gnu_get_libc_version");
+	unsigned int cs;
+	pthread_t t;
+	void *sum = 0;
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		pthread_create(&t, NULL, thread, sum);
+		pthread_join(t, &sum);
+	}
+	__asm__("mov %%cs, %0" : "=r" (cs));
+	printf("glibc %s, CPL %u, threads %d\n", version(), cs & 3, (int)(long)sum);
+	return 3;
+}
+END
+gcc -O2 -pthread -o "$OUT/threads" "$OUT/threads.c" || quit "compile" "see above"
+# A place over which an ordinary image mounts.
+program=/tmp/unilinux-test-$$
+cp "$OUT/threads" "$program"
+for mode in binary:0 user:3; do
+	runs "threads-${mode%:*}" BIN="$program" MODE="${mode%:*}"
+	is "MODE=${mode%:*}: exit status" "$status" 3
+	shows "MODE=${mode%:*}: glibc and threads" "$OUT/threads-${mode%:*}" \
+		"^glibc [0-9.]+, CPL ${mode#*:}, threads 10"
+done
+
+rm -f "$program"
+
+runs bash BIN=/bin/bash ARGS="-c 'for i in 1 2 3; do (echo sub) | while read x; do echo got; done; done; exit 5'"
+is "bash, pipes and subshells: exit status" "$status" 5
+is "bash, pipes and subshells: output" "$(grep -c '^got' "$OUT/bash")" 3
+
+printf '%s\n' 'print qq(sum ), 40 + 2, qq(\n);' >"$OUT/sum.pl"
+runs perl BIN=/usr/bin/perl FILES="$OUT/sum.pl:/sum.pl" ARGS=/sum.pl
+is "perl with a script from FILES: exit status" "$status" 0
+shows "perl with a script from FILES: output" "$OUT/perl" '^sum 42'
+
+# refused WHAT REGEX ARGUMENTS...
+refused()
+{
+	what=$1
+	regex=$2
+	shift 2
+	runs refused "$@"
+	is "$what: status" "$status" 1
+	shows "$what: says so" "$OUT/refused" "^unilinux: .*$regex"
+}
+refused "absent program" "no file /bin/absent" BIN=/bin/absent
+refused "script" "is a script" BIN=/usr/bin/ldd
+refused "not relinked" "is not relinked" BIN=/bin/bash MODE=linked
+refused "absent file" "FILES names /absent" BIN=/bin/bash FILES=/absent

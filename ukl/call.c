@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * System calls of applications at CPL 0: full path, work on the way out,
+ * restart, single step, and the registers of an interrupted call.
+ */
+#include <linux/entry-common.h>
+#include <linux/init.h>
+#include <linux/ptrace.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+#include <linux/unaligned.h>
+#include <asm/debugreg.h>
+#include <asm/fixmap.h>
+#include <asm/msr.h>
+#include <asm/proto.h>
+#include <asm/syscall.h>
+#include <asm/unistd.h>
+#include <ukl/table.h>
+#include <ukl/ukl.h>
+
+extern const unsigned long ukl_call_table[UKL_TABLE_ENTRIES];
+extern const char ukl_call_full[], ukl_call_full_head_end[];
+extern const char ukl_return_jump[];
+extern const char ukl_entry_SYSCALL_64[], ukl_entry_SYSCALL_64_safe_stack[];
+
+bool ukl_do_call(struct pt_regs *regs);
+bool ukl_do_syscall(struct pt_regs *regs, int nr);
+bool ukl_do_exit_work(struct pt_regs *regs);
+void ukl_bad_cs(struct pt_regs *regs);
+
+DEFINE_PER_CPU(bool, ukl_lstar);
+
+/**
+ * ukl_write_lstar() - make SYSCALL on this CPU enter as the task needs it
+ * @ukl: the task runs at CPL 0; preemption is off
+ *
+ * SYSCALL leaves no trace of the CPL that it came from.
+ */
+noinstr void ukl_write_lstar(bool ukl)
+{
+	native_wrmsrl(MSR_LSTAR, ukl ? (unsigned long)ukl_entry_SYSCALL_64 :
+				       (unsigned long)entry_SYSCALL_64);
+	this_cpu_write(ukl_lstar, ukl);
+}
+
+static int __init map_table(void)
+{
+	BUILD_BUG_ON(__fix_to_virt(FIX_UKL_TABLE) != UKL_TABLE);
+	BUILD_BUG_ON(NR_syscalls > UKL_TABLE_ENTRIES);
+
+	__set_fixmap(FIX_UKL_TABLE, __pa_symbol(ukl_call_table),
+		     PAGE_KERNEL_RO);
+	return 0;
+}
+early_initcall(map_table);
+
+/* SYSCALL from CPL 0. Returns true when a jump will do to return. */
+noinstr bool ukl_do_syscall(struct pt_regs *regs, int nr)
+{
+	current_thread_info()->status &= ~TS_UKL_CALL;
+	return do_syscall_64(regs, nr);
+}
+
+/*
+ * A call, full frame. Interrupts are off, as do_syscall_64() wants it.
+ * Returns true when a jump will do to return.
+ */
+noinstr bool ukl_do_call(struct pt_regs *regs)
+{
+	struct thread_info *ti = current_thread_info();
+
+	ti->status |= TS_UKL_CALL;
+	if (arch_test_bit(UKL_WORK_BIT_STEP, &ti->syscall_work)) {
+		arch_clear_bit(UKL_WORK_BIT_STEP, &ti->syscall_work);
+		regs->flags |= X86_EFLAGS_TF;
+	}
+	if (regs->orig_ax == __NR_restart_syscall)
+		arch_clear_bit(UKL_WORK_BIT_RESTART, &ti->syscall_work);
+
+	return do_syscall_64(regs, regs->orig_ax);
+}
+
+/*
+ * Work was found at the end of a call with a lazy frame, now full. The tests
+ * at the end are those of do_syscall_64() for SYSRET, for the same reasons.
+ */
+noinstr bool ukl_do_exit_work(struct pt_regs *regs)
+{
+	current_thread_info()->status |= TS_UKL_CALL;
+	syscall_exit_to_user_mode(regs);
+
+	return regs->cx == regs->ip && regs->r11 == regs->flags &&
+	       regs->cs == __USER_CS && regs->ss == __USER_DS &&
+	       regs->ip < TASK_SIZE_MAX &&
+	       !(regs->flags & (X86_EFLAGS_RF | X86_EFLAGS_TF));
+}
+
+/* Return to a CS that does not exist at CPL 0: on ring 3, IRET would fault. */
+noinstr void ukl_bad_cs(struct pt_regs *regs)
+{
+	irqentry_enter_from_user_mode(regs);
+	instrumentation_begin();
+	regs->csx = __USER_CS;
+	regs->ssx = __USER_DS;
+	local_irq_enable();
+	force_sig(SIGSEGV);
+	local_irq_disable();
+	instrumentation_end();
+	irqentry_exit_to_user_mode(regs);
+}
+
+static __always_inline bool in_thunk(unsigned long ip)
+{
+	return ip >= (unsigned long)__ukl_thunks_start &&
+	       ip < (unsigned long)__ukl_thunks_end;
+}
+
+/*
+ * Is the thunk still before its switch of RSP? RAX does not tell which thunk
+ * it is: in a restart it is the number of restart_syscall.
+ */
+static __always_inline bool in_thunk_head(unsigned long ip)
+{
+	unsigned long len = ukl_call_full_head_end - ukl_call_full;
+	unsigned int nr;
+
+	for (nr = 0; nr < UKL_TABLE_ENTRIES; nr++)
+		if (ip - ukl_call_table[nr] < len)
+			return true;
+	return false;
+}
+
+/**
+ * __ukl_fixup_regs() - take an application out of a thunk
+ * @regs: the application's registers; ip is a kernel address
+ *
+ * Signals and tracers shall see either a call that has not been made or one
+ * that is done.
+ */
+void __ukl_fixup_regs(struct pt_regs *regs)
+{
+	unsigned long ret;
+
+	if (regs->ip == (unsigned long)ukl_return_jump) {
+		regs->ip = regs->cx;
+		return;
+	}
+
+	if (!in_thunk(regs->ip) || get_user(ret, (unsigned long __user *)regs->sp))
+		return;
+
+	if (in_thunk_head(regs->ip)) {
+		regs->ip = ret - UKL_CALL_LEN;
+		/* A step over the call has not begun, either. */
+		if (test_and_clear_bit(UKL_WORK_BIT_STEP,
+				       &current_thread_info()->syscall_work))
+			regs->flags |= X86_EFLAGS_TF;
+	} else {
+		regs->ip = ret;
+	}
+	regs->sp += sizeof(long);
+}
+
+/**
+ * ukl_syscall_len() - how far back a system call's instruction begins
+ * @regs: full frame of an interrupted system call, ax set for the restart
+ *
+ * A direct thunk does not look at the number, so restart_syscall is reached
+ * only through the full path.
+ */
+unsigned long ukl_syscall_len(struct pt_regs *regs)
+{
+	if (!(current_thread_info()->status & TS_UKL_CALL))
+		return 2;
+
+	if (regs->ax == __NR_restart_syscall)
+		set_bit(UKL_WORK_BIT_RESTART,
+			&current_thread_info()->syscall_work);
+	return UKL_CALL_LEN;
+}
+
+/**
+ * ukl_step_into_call() - a single step went into a thunk
+ * @regs: the application's registers
+ * @dr6: debug status, positive polarity
+ *
+ * SYSCALL clears TF and brings it back on return, so that the kernel is
+ * never stepped through. Do the same for a call: run it on the full path
+ * with TF put into its frame.
+ *
+ * Returns true when the trap was such a one and is done with.
+ */
+noinstr bool ukl_step_into_call(struct pt_regs *regs, unsigned long dr6)
+{
+	if (!ukl_task(current) || !(dr6 & DR_STEP) || (dr6 & DR_TRAP_BITS) ||
+	    !in_thunk(regs->ip) || !in_thunk_head(regs->ip))
+		return false;
+
+	regs->flags &= ~X86_EFLAGS_TF;
+	arch_set_bit(UKL_WORK_BIT_STEP, &current_thread_info()->syscall_work);
+	/* The processor cleared BTF with the trap: see exc_debug_user(). */
+	arch_clear_bit(TIF_BLOCKSTEP, &current_thread_info()->flags);
+	return true;
+}
+
+/**
+ * ukl_syscall_entry_step() - did a single step hit a SYSCALL entry?
+ * @regs: registers of a #DB in kernel mode
+ *
+ * Some processors trap after a SYSCALL that was executed with TF set, before
+ * the stack is switched. Not ip_within_syscall_gap(), which covers the way out as
+ * well: a step there would be an error of the kernel's.
+ */
+bool ukl_syscall_entry_step(struct pt_regs *regs)
+{
+	return (regs->ip >= (unsigned long)ukl_entry_SYSCALL_64 &&
+		regs->ip < (unsigned long)ukl_entry_SYSCALL_64_safe_stack) ||
+	       (regs->ip >= (unsigned long)entry_SYSCALL_64 &&
+		regs->ip < (unsigned long)entry_SYSCALL_64_safe_stack);
+}
+
+/**
+ * ukl_emulate_call() - call a thunk, without executing the instruction
+ * @insn: bytes of an instruction; current has a uprobe on it
+ * @regs: the application's registers, ip at the probe
+ *
+ * Returns false when it is another instruction, or has to fault.
+ */
+bool ukl_emulate_call(const u8 *insn, struct pt_regs *regs)
+{
+	unsigned long sp = regs->sp - sizeof(long);
+	unsigned long slot;
+
+	/* call *disp32, call *disp32(,%rax,8) */
+	if (!ukl_task(current) || insn[0] != 0xff || insn[1] != 0x14 ||
+	    (insn[2] != 0x25 && insn[2] != 0xc5))
+		return false;
+
+	slot = (long)(s32)get_unaligned_le32(insn + 3);
+	if (insn[2] == 0xc5)
+		slot += regs->ax * sizeof(long);
+	slot -= UKL_TABLE;
+	if (slot >= sizeof(ukl_call_table) || slot % sizeof(long) ||
+	    put_user(regs->ip + UKL_CALL_LEN, (unsigned long __user *)sp))
+		return false;
+
+	regs->sp = sp;
+	regs->ip = ukl_call_table[slot / sizeof(long)];
+	return true;
+}
+
+/**
+ * ukl_refuse_gs() - an application asks for a GS base of its own
+ * @task: the task whose base is to be set
+ *
+ * At CPL 0 the active GS base is the kernel's per-CPU base.
+ */
+bool ukl_refuse_gs(struct task_struct *task)
+{
+	if (!ukl_task(task))
+		return false;
+
+	pr_notice_ratelimited("ukl: %s uses GS, which is the kernel's at CPL 0: run it with ukl.mode=user\n",
+			      task->comm);
+	return true;
+}

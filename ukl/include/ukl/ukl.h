@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What Linux calls. Each function is the whole of a hook; without CONFIG_UKL
+ * it is nothing, or the value that Linux had there.
+ */
+#ifndef _UKL_UKL_H
+#define _UKL_UKL_H
+
+#include <linux/sched.h>
+#include <linux/thread_info.h>
+#include <asm/irqflags.h>
+#include <asm/processor-flags.h>
+#include <asm/trap_pf.h>
+#include <ukl/entry.h>
+
+struct linux_binprm;
+struct pt_regs;
+struct x86_hw_tss;
+struct gate_struct;
+
+#ifdef CONFIG_UKL
+
+DECLARE_PER_CPU(bool, ukl_lstar);
+extern const char __ukl_thunks_start[], __ukl_thunks_end[];
+
+void ukl_write_lstar(bool ukl);
+void ukl_early_cpu_init(void);
+void ukl_setup_ist(struct x86_hw_tss *tss);
+void ukl_setup_gates(struct gate_struct *idt);
+void ukl_setup_new_exec(struct linux_binprm *bprm);
+void __ukl_fixup_regs(struct pt_regs *regs);
+bool ukl_step_into_call(struct pt_regs *regs, unsigned long dr6);
+bool ukl_syscall_entry_step(struct pt_regs *regs);
+unsigned long ukl_syscall_len(struct pt_regs *regs);
+bool ukl_refuse_gs(struct task_struct *task);
+bool ukl_emulate_call(const u8 *insn, struct pt_regs *regs);
+
+/**
+ * ukl_task() - does the task run at CPL 0?
+ * @task: current, or a task that does not run
+ */
+static __always_inline bool ukl_task(struct task_struct *task)
+{
+	return task_thread_info(task)->status & TS_UKL;
+}
+
+/* At each context switch, on the CPU that switches: SYSCALL's target. */
+static __always_inline void ukl_switch_to(struct task_struct *next)
+{
+	bool ukl = ukl_task(next);
+
+	/*
+	 * A call, unlike SYSCALL, does not clear NT, and the flags are not
+	 * switched: with NT set, the next IRET would fault.
+	 */
+	if (unlikely(native_save_fl() & X86_EFLAGS_NT))
+		asm volatile("pushf; andl %0, (%%rsp); popf"
+			     : : "i" (~X86_EFLAGS_NT) : "memory", "cc");
+
+	/* A kernel thread executes no SYSCALL. */
+	if (!(next->flags & PF_KTHREAD) && ukl != this_cpu_read(ukl_lstar))
+		ukl_write_lstar(ukl);
+}
+
+/* When a CPU (re)programs the SYSCALL MSRs, with Linux's entry in MSR_LSTAR. */
+static inline void ukl_syscall_init(void)
+{
+	ukl_write_lstar(ukl_task(current));
+}
+
+/*
+ * The U/S bit of a page-fault error code tells the CPL of the access (Intel
+ * SDM vol. 3, "Page-Fault Exceptions"): 0 for an application, too.
+ */
+static __always_inline unsigned long
+ukl_pf_error_code(struct pt_regs *regs, unsigned long error_code)
+{
+	if (user_mode(regs) && ukl_task(current))
+		error_code |= X86_PF_USER;
+	return error_code;
+}
+
+/* Before anybody but an interrupt looks at the registers of an application. */
+static inline void ukl_fixup_regs(struct pt_regs *regs)
+{
+	if (unlikely((long)regs->ip < 0 && ukl_task(current)))
+		__ukl_fixup_regs(regs);
+}
+
+#else /* !CONFIG_UKL */
+
+static __always_inline void ukl_switch_to(struct task_struct *next) {}
+static inline void ukl_syscall_init(void) {}
+static inline void ukl_early_cpu_init(void) {}
+static inline void ukl_setup_ist(struct x86_hw_tss *tss) {}
+static inline void ukl_setup_gates(struct gate_struct *idt) {}
+static inline void ukl_setup_new_exec(struct linux_binprm *bprm) {}
+static inline void ukl_fixup_regs(struct pt_regs *regs) {}
+
+static __always_inline unsigned long
+ukl_pf_error_code(struct pt_regs *regs, unsigned long error_code)
+{
+	return error_code;
+}
+
+static __always_inline bool
+ukl_step_into_call(struct pt_regs *regs, unsigned long dr6)
+{
+	return false;
+}
+
+static __always_inline bool ukl_syscall_entry_step(struct pt_regs *regs)
+{
+	return false;
+}
+
+/* Length of the SYSCALL instruction. */
+static __always_inline unsigned long ukl_syscall_len(struct pt_regs *regs)
+{
+	return 2;
+}
+
+static __always_inline bool ukl_refuse_gs(struct task_struct *task)
+{
+	return false;
+}
+
+static __always_inline bool
+ukl_emulate_call(const u8 *insn, struct pt_regs *regs)
+{
+	return false;
+}
+
+#endif /* CONFIG_UKL */
+
+#endif /* _UKL_UKL_H */
