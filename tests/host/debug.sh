@@ -6,9 +6,8 @@ set -u
 
 app=$(temporary_app debuggee)
 
-# One boot with all the tools. (With MODE=user the script can be run by hand; three
-# checks are of CPL 0 only: plain musl's read() has other functions inside, and
-# Linux cannot probe the instruction SYSCALL.)
+# One boot with all the tools. (By hand the same script runs with MODE=user and
+# MODE=stock.)
 status=0
 APPEND=printk.time=1 RUN=$ROOT/tests/apps/debuggee/checks.sh TIMEOUT=1500 \
 	"$ROOT/scripts/debug.sh" "$app" >"$OUT/linked" 2>&1 </dev/null || status=$?

@@ -79,7 +79,12 @@ echo "1..$PLAN"
 cd /root || exit 1
 app >run.out 2>&1
 holds 'runs' run.out 'debuggee: done'
-sed -n 's/^debuggee: CPL \(.\).*/# CPL \1/p' run.out
+cpl=$(sed -n 's/^debuggee: CPL \(.\).*/\1/p' run.out)
+echo "# CPL $cpl"
+# Where the function of plain musl that has the instruction SYSCALL is another
+# than read(): then read() has no frame to be found by.
+read=read
+[ "$cpl" = 0 ] || read=
 
 # strace: the calls of a new process, and those of one that sleeps in a call
 timeout 300 app strace -f -o strace.out >/dev/null 2>&1
@@ -131,7 +136,7 @@ result $? 'core file: backtrace and address' gdb-core.out
 perf record -q -e cpu-clock -F 500 -g -o perf.data debuggee work 300 >perf.log 2>&1
 perf script --no-inline -i perf.data -F comm,ip,sym >perf.out 2>>perf.log
 # libc keeps no frame pointers: the caller of read() is not in the chain.
-chain perf.out 'vfs_read' ' read$' 'debuggee_outer' 'main'
+chain perf.out 'vfs_read' ${read:+" $read\$"} 'debuggee_outer' 'main'
 result $? 'perf: application and kernel in one call chain' perf.out
 
 # BPF
@@ -144,7 +149,7 @@ holds 'bpftrace: kprobe' bpf.out '@kprobe: 20$'
 # The process is gone when bpftrace looks for the names.
 sed -n '/^@stack/,/^]/s/^ *\(0x[0-9a-f]*\)$/info symbol \1/p' bpf.out >symbols
 debugger -x symbols /bin/debuggee >>bpf.out 2>&1
-in_order bpf.out '^@stack' '^]: 20$' '^read ' '^debuggee_outer ' '^main '
+in_order bpf.out '^@stack' '^]: 20$' ${read:+"^$read "} '^debuggee_outer ' '^main '
 result $? 'bpftrace: stack of the application' bpf.out
 holds 'bpftrace: function of the kernel with its types (BTF)' bpf.out '@bytes: 20971520$'
 holds 'bpftrace: uprobe' bpf.out '@uprobe: 20$'
@@ -156,18 +161,26 @@ offset=$(debugger -ex 'info line *debuggee_call' -ex 'maint info sections .text'
 	tee offset.out | awk '/->.* at 0x.*\.text/ { split($0, w, "->| at |: "); sub(/^.*\] +/, "", w[1]); a = w[1]; o = w[3] }
 		/^\$1 = / { p = $3 }
 		END { print a, o, p }')
-# shellcheck disable=SC2086 # three words: address and offset of .text, address
-set -- $offset
-offset=$(($3 - $1 + $2))
-echo "p:debuggee/call /bin/debuggee:$offset" >$tracing/uprobe_events
-echo 1 >$tracing/events/debuggee/enable
-debuggee call 50 >call.out 2>&1
-echo 0 >$tracing/events/debuggee/enable
-cat $tracing/trace >>call.out
-echo >$tracing/uprobe_events
-echo >$tracing/trace
-[ "$(grep -c 'call: (' call.out)" = 50 ] && grep -q 'debuggee: done' call.out
-result $? 'uprobe on the instruction of a system call' call.out
+uprobe_on_call()
+{
+	echo "p:debuggee/call /bin/debuggee:$1" >$tracing/uprobe_events
+	echo 1 >$tracing/events/debuggee/enable
+	debuggee call 50 >call.out 2>&1
+	echo 0 >$tracing/events/debuggee/enable
+	cat $tracing/trace >>call.out
+	echo >$tracing/uprobe_events
+	echo >$tracing/trace
+	[ "$(grep -c 'call: (' call.out)" = 50 ] && grep -q 'debuggee: done' call.out
+}
+if [ "$cpl" = 0 ]; then
+	# shellcheck disable=SC2086 # three words: address and offset of .text, address
+	set -- $offset
+	uprobe_on_call $(($3 - $1 + $2))
+	result $? 'uprobe on the instruction of a system call' call.out
+else
+	n=$((n + 1))
+	echo "ok $n - uprobe on the instruction of a system call # SKIP Linux cannot probe SYSCALL"
+fi
 echo vfs_read >$tracing/set_ftrace_filter
 echo function >$tracing/current_tracer
 debuggee work 20 >ftrace.out 2>&1
