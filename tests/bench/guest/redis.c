@@ -10,6 +10,13 @@
 #include "serve.h"
 
 #define PORT		6379
+/*
+ * How often each test runs. When the last requests are under way the client's
+ * event loop spins, as its other sockets can be written to, until the scheduler
+ * lets the server answer: now and then this takes longer than all the requests.
+ * So the median counts.
+ */
+#define ROUNDS		3
 #define STRING_(x)	#x
 #define STRING(x)	STRING_(x)
 
@@ -30,11 +37,18 @@ static int parse(const char *line, char test[16], double *rps, double *p50,
 		      test, rps, p50, p99) == 4;
 }
 
-static int measure(const char *test, const char *name, const char *requests,
-		   const char *connections)
+struct result {
+	double ticks[ROUNDS];
+	double rps[ROUNDS];
+	double p50[ROUNDS];
+	double p99[ROUNDS];
+};
+
+static int measure(const char *test, const char *requests,
+		   const char *connections, struct result *r, int round)
 {
 	char line[256], got[16];
-	double rps, p50, p99, ticks_per_s;
+	double rps, p50, p99;
 	struct bench_clock start, span;
 	int found = 0;
 	FILE *out;
@@ -72,12 +86,26 @@ static int measure(const char *test, const char *name, const char *requests,
 	}
 
 	/* Its clock may be off by the error of the counter's calibration. */
-	ticks_per_s = 1e9 * span.ticks / span.ns;
-	bench_print(name, "ticks", "ticks/request", ticks_per_s / rps,
-		    ticks_per_s / rps, ticks_per_s / rps, 1);
-	bench_print(name, "throughput", "requests/s", rps, rps, rps, 1);
-	bench_print(name, "p50", "us", p50 * 1000, p50 * 1000, p50 * 1000, 1);
-	bench_print(name, "p99", "us", p99 * 1000, p99 * 1000, p99 * 1000, 1);
+	r->ticks[round] = 1e9 * span.ticks / span.ns / rps;
+	r->rps[round] = rps;
+	r->p50[round] = p50 * 1000;
+	r->p99[round] = p99 * 1000;
+	return 0;
+}
+
+static int run(const char *test, const char *name, const char *requests,
+	       const char *connections)
+{
+	struct result r;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		if (measure(test, requests, connections, &r, i))
+			return 1;
+	}
+	bench_median(name, "ticks", "ticks/request", r.ticks, ROUNDS);
+	bench_median(name, "throughput", "requests/s", r.rps, ROUNDS);
+	bench_median(name, "p50", "us", r.p50, ROUNDS);
+	bench_median(name, "p99", "us", r.p99, ROUNDS);
 	return 0;
 }
 
@@ -90,8 +118,8 @@ int main(int argc, char **argv)
 
 	bench_cpl();
 	pid = serve_start(server, PORT);
-	bad = measure("set", "SET", requests, connections) ||
-	      measure("get", "GET", requests, connections);
+	bad = run("set", "SET", requests, connections) ||
+	      run("get", "GET", requests, connections);
 	serve_stop(pid);
 	return bad;
 }
