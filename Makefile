@@ -16,7 +16,7 @@ S := scripts
 # they start are of other projects, and get none of this make's flags.
 # Only those that are set: "export" alone would set the others to nothing.
 words := ACCEL APPEND ARGS CMDLINE CONFIG CPU CPUS FILES JOBS MACHINE MEMORY MODE MODES PORTS \
-	QEMU QEMU_OPTS RUN RUNS T TIMEOUT WINDOW
+	PROFILE QEMU QEMU_OPTS RUN RUNS SNAPSHOT T TIMEOUT WINDOW
 MAKEOVERRIDES :=
 unexport MAKEFLAGS MFLAGS MAKELEVEL
 # One clock for all progress lines.
@@ -28,7 +28,7 @@ CPUS ?= 2
 endif
 $(foreach word,$(words),$(if $(filter undefined,$(origin $(word))),,$(eval export $(word))))
 
-.PHONY: help setup run image inspect bzimage debug gdb kernel test bench bench-diff profile \
+.PHONY: help setup run image snapshot inspect explain bzimage debug gdb kernel test bench bench-diff profile \
 	linux-tree refresh-patches rebase menuconfig savedefconfig clean distclean
 
 help:
@@ -37,22 +37,25 @@ help:
 	@echo '  make run [APP=$(APP)]     build an application and boot it in QEMU'
 	@echo '  make run BIN=/path [FILES="/path..."]    an installed program as it is, at CPL 0'
 	@echo '  make image APP=x        only build build/images/x/vmlinux'
+	@echo '  make snapshot APP=x     save it when it is ready; "make run APP=x SNAPSHOT=1" goes on there'
 	@echo '  make inspect APP=x      the system calls that it can make, the parts of its kernel'
+	@echo '  make explain APP=x SYMBOL=CONFIG_...     why its small kernel has an option, or not'
 	@echo '  make bzimage APP=x      the same as a compressed bzImage'
 	@echo '  make debug APP=x        a shell beside it, with strace, gdb, perf, bpftrace'
 	@echo '  make gdb APP=x          the whole machine in gdb: [RUN=file of commands]'
 	@echo '  make test [T="name..."] all tests, or some (tests/run.sh -l lists them)'
 	@echo '  make bench SUITE=$(subst $(eval ) ,|,$(patsubst tests/bench/suites/%.sh,%,$(wildcard tests/bench/suites/*.sh)))|all'
-	@echo '             [MODES="linked binary stock distro"] [RUNS=10]   side by side'
+	@echo '             [MODES="linked binary stock tiny distro"] [RUNS=10]   side by side'
 	@echo '  make bench-diff OLD=dir NEW=dir          what changed between two results'
 	@echo '  make profile APP=x [WORKLOAD=name]       instructions by function and subsystem'
 	@echo '  make setup              install the Debian packages that are missing'
 	@echo
 	@echo '  APP=     $(patsubst apps/%/recipe,%,$(wildcard apps/*/recipe))'
-	@echo '  MODE=linked|binary|user|stock|distro     how it runs: calls or SYSCALL at CPL 0, ring 3'
+	@echo '  MODE=linked|binary|user|stock|tiny|distro  how it runs: calls or SYSCALL at CPL 0, ring 3'
+	@echo '  PROFILE=fast|small      a kernel for speed, or the smallest one for this application'
 	@echo '  CPUS=n MEMORY=MiB MACHINE=microvm|q35|pc ACCEL=tcg|kvm TIMEOUT=s'
 	@echo '  PORTS="host:guest" ARGS="..." APPEND="kernel parameters"'
-	@echo '  CONFIG="$(patsubst configs/%.config,%,$(filter-out %/base.config %/ukl.config %/stock.config %/off.config,$(wildcard configs/*.config)))"'
+	@echo '  CONFIG="$(patsubst configs/%.config,%,$(filter-out %/base.config %/small.config %/ukl.config %/stock.config %/tiny.config %/off.config,$(wildcard configs/*.config)))"'
 	@echo
 	@echo 'Kernel:'
 	@echo '  make kernel [VARIANT=ukl|ukl-smp|stock|...]     fragments of configs/'
@@ -74,8 +77,14 @@ image: setup
 	@[ -z "$(BIN)" ] || $(S)/installed.sh "$(BIN)"
 	@$(S)/image.sh $(APP)
 
+snapshot: setup
+	@$(S)/snapshot.sh $(APP)
+
 inspect: image
 	@$(S)/inspect.sh $(APP)
+
+explain: setup
+	@$(S)/explain.sh "$(APP)" "$(SYMBOL)"
 
 bzimage: image
 	@$(S)/bzimage.sh $(APP)
@@ -119,7 +128,7 @@ savedefconfig: setup
 	@echo build/kernel/$(VARIANT)/defconfig
 
 clean:
-	@rm -rf build/apps build/images build/sysroot build/host build/log build/run build/rebase
+	@rm -rf build/apps build/images build/sysroot build/host build/log build/run build/snapshots build/rebase
 
 distclean:
 	@rm -rf build

@@ -4,8 +4,10 @@
 # usage: bench.sh [SUITE...]     all of them with "all"
 #
 # From the environment:
-#   MODES="linked stock"   columns, of linked binary stock distro (see
-#                          select_mode in scripts/lib.sh); all four
+#   MODES="linked stock"   columns, of small linked binary stock tiny distro: the
+#                          modes of select_mode in scripts/lib.sh, and linked with
+#                          PROFILE=small; linked binary stock distro, and small
+#                          in the suite boot
 #   RUNS=n                 runs by the clock, interleaved, 10; 0 leaves them out
 #   ACCEL, CPU             as for scripts/run.sh
 #
@@ -27,15 +29,15 @@ columns=${MODES:-linked binary stock distro}
 runs=${RUNS:-10}
 for column in $columns; do
 	case $column in
-	linked | binary | stock | distro) ;;
-	*) die "MODES holds '$column': columns are linked, binary, stock, distro" ;;
+	small | linked | binary | stock | tiny | distro) ;;
+	*) die "MODES holds '$column': columns are small, linked, binary, stock, tiny, distro" ;;
 	esac
 done
 case $runs in
 *[!0-9]* | '') die "RUNS must be a number, not '$runs'" ;;
 esac
 # For a comparison all other things are equal.
-unset APPEND ARGS CMDLINE CONFIG CPUS MACHINE MEMORY MODE PORTS QEMU_OPTS TIMEOUT METER_LINE METER_STOP
+unset APPEND ARGS CMDLINE CONFIG CPUS MACHINE MEMORY MODE PORTS PROFILE QEMU_OPTS SNAPSHOT TIMEOUT METER_LINE METER_STOP METER_PORT
 
 all=$(cd "$BENCH/suites" && for f in *.sh; do echo "${f%.sh}"; done | paste -sd' ')
 [ $# -gt 0 ] || set -- syscalls
@@ -61,6 +63,7 @@ for suite; do
 	rm -rf "$work"
 	mkdir -p "$work"
 	: >"$raw"
+	columns=${MODES:-linked binary stock distro}
 	# shellcheck disable=SC2034 # for the suites
 	ACCELERATOR=${ACCEL:-tcg}
 	# shellcheck disable=SC1090 # one of several

@@ -26,6 +26,7 @@ case $variant in
 *lz4*) ;;
 *) variant=$variant-lz4 ;;
 esac
+exact_variant "$app"
 export FRAGMENT="$fragment"
 "$ROOT/scripts/kernel.sh" "$variant" config
 say "kernel $variant: building, with the root file system of $app"

@@ -14,10 +14,11 @@ app=${1:?usage: image.sh APP}
 select_image "$app"
 
 case $mode-$app in
-linked-bin-*) die "an installed program is not relinked: MODE=binary, user, stock or distro runs ${app#bin-}" ;;
+linked-bin-*) die "an installed program is not relinked: MODE=binary, user, stock, tiny or distro runs ${app#bin-}" ;;
 *-bin-*) ;;
 *) "$ROOT/scripts/build-app.sh" "$app" ;;
 esac
+exact_variant "$app"
 if [ "$mode" = distro ]; then
 	"$ROOT/scripts/distro.sh"
 	kernel_dir=$BUILD/kernel/distro
@@ -54,7 +55,7 @@ cmdline=$(kernel_words "$app" $binary)
 # Other kernels than ours need a program that starts the application.
 init=
 case $mode in
-stock | distro)
+stock | tiny | distro)
 	libc --stock
 	init=$BUILD/host/init
 	mkdir -p "$BUILD/host"
@@ -96,8 +97,10 @@ if [ "$mode" = distro ]; then
 else
 	end=$("$tool" "$kernel_dir/vmlinux" "$image/rootfs.cpio" "$cmdline" "$image/vmlinux")
 fi
-# Loaded file, the copy of it in the tmpfs, and room to run.
-least=$(((end + $(stat -c %s "$image/rootfs.cpio")) / 1048576 + 8))
+# Loaded file, the copy of its files in the tmpfs, and room to run.
+room=8
+[ "$profile" = fast ] || room=3
+least=$(((end + $(stat -c %s "$image/rootfs.cpio")) / 1048576 + room))
 
 {
 	image_info "$app" "$(recipe "$app" MEMORY)" "$least" "$cmdline"

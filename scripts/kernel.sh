@@ -5,7 +5,8 @@
 #
 # A variant's name is a list of fragments in configs/, joined by '-', which are
 # merged onto base.config: ukl, ukl-smp, ukl-net-smp, stock, stock-smp, off...
-# 'stock' is built from the unpatched tree. $FRAGMENT names one more file.
+# 'stock' is built from the unpatched tree. exact-HASH is what exact.sh has found
+# for an application. $FRAGMENT names one more file.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 
@@ -19,7 +20,15 @@ stock | stock-*) tree=$BUILD/src/linux-stock ;;
 esac
 
 fragments=$ROOT/configs/base.config
-for word in $(echo "$variant" | tr - ' '); do
+exact=${variant#exact-}
+if [ "$exact" != "$variant" ]; then
+	[ -f "$BUILD/exact/$exact.config" ] ||
+		die "no build/exact/$exact.config for the kernel variant '$variant'; 'make image APP=x PROFILE=small' finds one"
+	fragments="$fragments $BUILD/exact/$exact.config"
+else
+	exact=
+fi
+for word in $([ -n "$exact" ] || echo "$variant" | tr - ' '); do
 	[ -f "$ROOT/configs/$word.config" ] ||
 		die "no configs/$word.config for the kernel variant '$variant'; there is: $(cd "$ROOT/configs" && echo *.config)"
 	fragments="$fragments $ROOT/configs/$word.config"

@@ -99,6 +99,7 @@ recipe()
 #   MODE=binary  built with plain musl; CPL 0, by the SYSCALL instruction
 #   MODE=user    the same at ring 3 of our kernel
 #   MODE=stock   the same on Linux unpatched, same version and configuration
+#   MODE=tiny    the same, configured as make tinyconfig does
 #   MODE=distro  the same on the kernel of Debian's linux-image-cloud-amd64
 # shellcheck disable=SC2034 # for the scripts that source this
 select_mode()
@@ -107,7 +108,8 @@ select_mode()
 	case $mode in
 	linked | binary | user) kernel=ukl ;;
 	stock | distro) kernel=$mode ;;
-	*) die "MODE must be linked, binary, user, stock or distro, not '$mode'" ;;
+	tiny) kernel=stock-tiny ;;
+	*) die "MODE must be linked, binary, user, stock, tiny or distro, not '$mode'" ;;
 	esac
 }
 
@@ -123,24 +125,54 @@ app_dir()
 
 # select_image APP: after select_mode, set $variant, the kernel's, and $image,
 # the directory of the product. The environment can ask for another kernel than
-# the recipe: CONFIG="fragments", CPUS=n.
+# the recipe: CONFIG="fragments", CPUS=n, SNAPSHOT=1 (see snapshot.sh),
+# PROFILE=fast|small. With $profile small the variant depends on the application
+# when it is built: see exact_variant.
 # shellcheck disable=SC2034,SC2086
 select_image()
 {
 	select_mode
 	words=$(recipe "$1" CONFIG) || exit 1
 	extra=${CONFIG:-}
+	profile=${PROFILE:-$(recipe "$1" PROFILE)}
+	case ${profile:=fast}-$kernel in
+	fast-* | small-ukl) ;;
+	small-*)
+		# The recipe's wish is of our kernel, the user's is a mistake.
+		[ -z "${PROFILE:-}" ] || die "PROFILE=small is of our kernel: not for MODE=$mode"
+		profile=fast
+		;;
+	*) die "PROFILE must be fast or small, not '$profile'" ;;
+	esac
+	case ${SNAPSHOT:-} in
+	'') ;;
+	1 | save)
+		[ "$kernel" = ukl ] || die "SNAPSHOT is for MODE=linked, binary and user, not $mode"
+		extra="$extra snapshot"
+		;;
+	*) die "SNAPSHOT must be 1, not '$SNAPSHOT'" ;;
+	esac
 	[ "${CPUS:-1}" = 1 ] || extra="$extra smp"
 	# The image of debug.sh
-	[ -z "${DEBUG:-}" ] || words="$words debug"
+	[ -z "${DEBUG:-}" ] || words="$words debug" profile=fast
 	variant=$kernel
 	image=$BUILD/images/$1
 	[ "$mode" = linked ] || image=$image+$mode
 	# Debian's kernel has one configuration.
 	[ "$mode" != distro ] || return 0
 	variant=$variant$(printf '%s\n' $words $extra | sort -u | sed '/^$/d; s/^/-/' | tr -d '\n')
+	[ -z "${PROFILE:-}" ] || extra="$extra $PROFILE"
 	image=$image$(printf '%s\n' $extra | sort -u | sed '/^$/d; s/^/+/' | tr -d '\n')
 	[ -z "${DEBUG:-}" ] || image=$image.debug
+}
+
+# exact_variant APP: when $profile is small, set $variant to the smallest kernel
+# for APP, which is built
+exact_variant()
+{
+	[ "$profile" = small ] || return 0
+	exact=$("$ROOT/scripts/exact.sh" "$1" "$variant") || exit 1
+	variant=exact-$exact
 }
 
 # libc [--stock]: have the C library and its compiler, in $BUILD/sysroot or
@@ -203,4 +235,29 @@ port_taken()
 	hex=$(printf ':%04X' "$1")
 	cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
 		awk -v p="$hex" '$4 == "0A" && substr($2, length($2) - 4) == p { f = 1 } END { exit !f }'
+}
+
+# qmp PATH TEXT COMMAND...: give QEMU commands by the pipes PATH.in and PATH.out,
+# and read its answers up to the one that holds TEXT, which is then in $answer
+qmp()
+{
+	pipe=$1
+	text=$2
+	shift 2
+	printf '%s\n' "$@" >"$pipe.in"
+	while read -r answer; do
+		case $answer in
+		*"$text"*) return 0 ;;
+		*'"error"'* | *'"failed"'*) return 1 ;;
+		esac
+	done <"$pipe.out"
+	return 1
+}
+
+# qmp_migrate PATH COMMAND URI: "migrate" or "migrate-incoming", to its end
+qmp_migrate()
+{
+	qmp "$1" '"completed"' \
+		'{"execute": "migrate-set-capabilities", "arguments": {"capabilities": [{"capability": "events", "state": true}]}}' \
+		"{\"execute\": \"$2\", \"arguments\": {\"uri\": \"$3\"}}"
 }

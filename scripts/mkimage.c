@@ -4,11 +4,12 @@
  *
  * usage: mkimage VMLINUX CPIO CMDLINE OUTPUT
  *
- * OUTPUT is an ELF with the segments of VMLINUX and one more, the cpio, at
- * the first 2 MiB boundary after the kernel. The kernel learns where it is
- * from phys_initrd_start and phys_initrd_size, and its parameters from
+ * OUTPUT is an ELF with the segments of VMLINUX and one more, the cpio, on the
+ * first page after the kernel. The kernel learns where it is from
+ * phys_initrd_start and phys_initrd_size, and its parameters from
  * builtin_cmdline, which are patched here: nothing is linked anew, and no boot
- * loader needs to know.
+ * loader needs to know. Pages of zeros are not in the file: a segment ends before
+ * them, and loaders fill it up to its size in memory.
  *
  * Prints the first physical address after the image.
  */
@@ -17,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,10 +28,10 @@
 #include <unistd.h>
 
 #define PAGE		0x1000UL
-#define HUGE_PAGE	0x200000UL
 #define ALIGN(x, a)	(((x) + (a) - 1) & ~((a) - 1))
 #define XEN_PHYS32_ENTRY 18	/* the note that makes an ELF a PVH kernel */
-#define MAX_PHDRS	16
+#define MAX_PHDRS	128
+#define MIN_ZEROS	(4 * PAGE)	/* worth a segment of their own */
 
 struct file {
 	const char *name;
@@ -199,16 +201,69 @@ static void put(int fd, uint64_t off, const void *data, uint64_t len)
 	}
 }
 
+static bool is_zero(const unsigned char *p, uint64_t len)
+{
+	return len == 0 || (*p == 0 && !memcmp(p, p + 1, len - 1));
+}
+
+/* Length of the zeros at an offset, in whole pages or up to the end. */
+static uint64_t zeros(const unsigned char *data, uint64_t off, uint64_t size)
+{
+	uint64_t at = off;
+
+	while (at < size && is_zero(data + at, size - at < PAGE ? size - at : PAGE))
+		at = size - at < PAGE ? size : at + PAGE;
+	return at - off;
+}
+
+static Elf64_Phdr out[MAX_PHDRS];
+static const unsigned char *from[MAX_PHDRS];
+static unsigned int n;
+
+static void add_segment(const struct file *kernel, const Elf64_Phdr *ph,
+			const unsigned char *data)
+{
+	if (n == MAX_PHDRS)
+		die("%s has too many segments", kernel->name);
+	out[n] = *ph;
+	from[n++] = data;
+}
+
+/* A segment, in pieces that leave out its zeros. */
+static void add_load(const struct file *kernel, const Elf64_Phdr *ph)
+{
+	const unsigned char *data = at(kernel, ph->p_offset, ph->p_filesz);
+	uint64_t begin = 0, end = PAGE;
+	Elf64_Phdr piece = *ph;
+
+	while (begin < ph->p_memsz) {
+		uint64_t run = 0;
+
+		while (end < ph->p_filesz &&
+		       (run = zeros(data, end, ph->p_filesz)) < MIN_ZEROS)
+			end += run ?: PAGE;
+		piece.p_vaddr = ph->p_vaddr + begin;
+		piece.p_paddr = ph->p_paddr + begin;
+		if (end + run < ph->p_filesz) {
+			piece.p_filesz = end - begin;
+			piece.p_memsz = end + run - begin;
+		} else {
+			piece.p_filesz = (end < ph->p_filesz ? end : ph->p_filesz) - begin;
+			piece.p_memsz = ph->p_memsz - begin;
+		}
+		add_segment(kernel, &piece, data + begin);
+		begin += piece.p_memsz;
+		end = begin + PAGE;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct file kernel, cpio;
 	const Elf64_Ehdr *eh;
 	const Elf64_Phdr *in;
-	Elf64_Phdr out[MAX_PHDRS];
-	const void *from[MAX_PHDRS];
 	Elf64_Ehdr oeh;
 	uint64_t end = 0, off, initrd;
-	unsigned int n = 0;
 	char *tmp;
 	int fd;
 
@@ -226,33 +281,35 @@ int main(int argc, char **argv)
 
 	in = at(&kernel, eh->e_phoff, eh->e_phnum * sizeof(*in));
 	for (int i = 0; i < eh->e_phnum; i++) {
-		if (in[i].p_type != PT_LOAD && in[i].p_type != PT_NOTE)
-			continue;
-		if (n == MAX_PHDRS - 1)
-			die("%s has too many segments", kernel.name);
-		out[n] = in[i];
-		from[n++] = at(&kernel, in[i].p_offset, in[i].p_filesz);
-		if (in[i].p_type == PT_LOAD && in[i].p_paddr + in[i].p_memsz > end)
+		if (in[i].p_type == PT_LOAD &&
+		    in[i].p_paddr + in[i].p_memsz > end)
 			end = in[i].p_paddr + in[i].p_memsz;
 	}
 
-	initrd = ALIGN(end, HUGE_PAGE);
+	initrd = ALIGN(end, PAGE);
 	if (initrd + cpio.size > UINT32_MAX / 2)
 		die("%s is too large: the image must end below 2 GiB", cpio.name);
 	put_u64(&kernel, eh, "phys_initrd_start", initrd);
 	put_u64(&kernel, eh, "phys_initrd_size", cpio.size);
 	put_cmdline(&kernel, eh, argv[3]);
 
+	for (int i = 0; i < eh->e_phnum; i++) {
+		if (in[i].p_type == PT_LOAD)
+			add_load(&kernel, &in[i]);
+		else if (in[i].p_type == PT_NOTE)
+			add_segment(&kernel, &in[i],
+				    at(&kernel, in[i].p_offset, in[i].p_filesz));
+	}
+
 	/* No virtual address: only loaders, which go by p_paddr, look at it. */
-	out[n] = (Elf64_Phdr) {
+	add_segment(&kernel, &(Elf64_Phdr) {
 		.p_type = PT_LOAD,
 		.p_flags = PF_R,
 		.p_vaddr = initrd,
 		.p_paddr = initrd,
 		.p_filesz = cpio.size,
 		.p_memsz = cpio.size,
-	};
-	from[n++] = cpio.data;
+	}, cpio.data);
 
 	oeh = *eh;
 	oeh.e_phoff = sizeof(oeh);

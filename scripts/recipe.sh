@@ -10,7 +10,7 @@ file=${1:?usage: recipe.sh FILE [KEY]}
 
 awk -v file="${file#"$ROOT"/}" -v key="${2:-}" '
 	BEGIN {
-		known = "NAME SUMMARY SOURCE HOST BUILD FILES EXEC ARGS ENV MOUNTS CONFIG CMDLINE MEMORY PORTS NET"
+		known = "NAME SUMMARY SOURCE HOST BUILD FILES EXEC ARGS ENV MOUNTS CONFIG CMDLINE MEMORY PORTS NET PROFILE SYSCALLS SOCKETS READY"
 		n = split(known, w, " ")
 		for (i = 1; i <= n; i++)
 			is_key[w[i]] = 1
@@ -24,6 +24,9 @@ awk -v file="${file#"$ROOT"/}" -v key="${2:-}" '
 		format["MEMORY"] = "^[1-9][0-9]*$"
 		format["PORTS"] = "^[1-9][0-9]*:[1-9][0-9]*([ \t]+[1-9][0-9]*:[1-9][0-9]*)*$"
 		format["NET"] = "^(none|dhcp)$"
+		format["PROFILE"] = "^(fast|small)$"
+		format["SYSCALLS"] = "^[a-z0-9_]+([ \t]+[a-z0-9_]+)*$"
+		format["SOCKETS"] = "^(unix|inet|packet)([ \t]+(unix|inet|packet))*$"
 		hint["SOURCE"] = "local, or debian:<source package>"
 		hint["HOST"] = "names of Debian packages"
 		hint["EXEC"] = "an absolute path in the guest"
@@ -34,6 +37,9 @@ awk -v file="${file#"$ROOT"/}" -v key="${2:-}" '
 		hint["MEMORY"] = "a number of MiB"
 		hint["PORTS"] = "<port of the host>:<port of the guest>"
 		hint["NET"] = "none or dhcp"
+		hint["PROFILE"] = "fast or small"
+		hint["SYSCALLS"] = "names of system calls"
+		hint["SOCKETS"] = "families: unix, inet, packet"
 		if (key != "" && !(key in is_key))
 			fail("", "nobody knows the key " key)
 	}

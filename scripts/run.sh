@@ -8,6 +8,7 @@
 # From the environment, beside MODE, CONFIG and CPUS (see image.sh):
 #   MACHINE=microvm|q35|pc   ACCEL=tcg|kvm   CPU=model    MEMORY=MiB
 #   PORTS="host:guest ..."; one number is for both   TIMEOUT=seconds
+#   SNAPSHOT=1     go on where snapshot.sh has saved the machine
 #   ARGS="..."     instead of the arguments in the image
 #   APPEND="..."   more kernel parameters
 #   QEMU=program   instead of qemu-system-x86_64; QEMU_OPTS="..." more options
@@ -38,7 +39,7 @@ number()
 # PIT to learn the frequency of its clocks; on a busy host that fails under TCG,
 # and the kernel waits for ever.
 case $mode in
-stock | distro) MACHINE=${MACHINE:-q35} ;;
+stock | tiny | distro) MACHINE=${MACHINE:-q35} ;;
 esac
 MACHINE=${MACHINE:-microvm}
 CPUS=${CPUS:-1}
@@ -62,8 +63,8 @@ number MEMORY "$MEMORY"
 	die "$MEMORY MiB of memory are too little for the image of $app: use MEMORY=$least or more"
 
 case $MACHINE in
-microvm) machine=microvm,acpi=on nic=virtio-net-device disk=virtio-blk-device ;;
-q35 | pc) machine=$MACHINE nic=virtio-net-pci,romfile= disk=virtio-blk-pci ;;
+microvm) machine=microvm,acpi=on nic=virtio-net-device disk=virtio-blk-device balloon=virtio-balloon-device ;;
+q35 | pc) machine=$MACHINE nic=virtio-net-pci,romfile= disk=virtio-blk-pci balloon=virtio-balloon-pci ;;
 *) die "MACHINE must be microvm, q35 or pc, not '$MACHINE'" ;;
 esac
 
@@ -135,6 +136,10 @@ if [ -n "$(info disk)" ]; then
 	set -- "$@" -drive "if=none,id=d0,format=raw,snapshot=on,file=$BUILD/$(info disk)" \
 		-device "$disk,drive=d0"
 fi
+# An image that has the driver gives back what it does not use.
+case $variant- in
+*-balloon-*) set -- "$@" -device "$balloon,id=balloon,free-page-reporting=on" ;;
+esac
 [ -z "${APPEND:-}" ] || append="$append $APPEND"
 [ -z "${ARGS+set}" ] || append="$append ukl.args=\"$ARGS\""
 set -- "$@" -append "$append"
@@ -143,7 +148,7 @@ set -- "$@" -append "$append"
 # kernel's to tell is on the console only.
 stdio=stdio,id=c0
 case $mode${DEBUG:+ debug} in
-stock | distro | *debug) stdio=$stdio,logfile=$tmp/console ;;
+stock | tiny | distro | *debug) stdio=$stdio,logfile=$tmp/console ;;
 esac
 # On a terminal, keys go to the guest, and Ctrl-A to QEMU.
 if [ -t 0 ]; then
@@ -154,12 +159,54 @@ else
 	quit='Ctrl-C quits'
 fi
 
+# What must be the same when a snapshot is taken and when it is resumed.
+machine_record()
+{
+	"$QEMU" --version | sed -n '1s/^/qemu=/p'
+	echo "machine=$machine, $accel, ${CPU:-$cpu}$([ "$ACCEL" != kvm ] || sed -n 's/^model name.*:/ on/p;T;q' /proc/cpuinfo)"
+	echo "cpus=$CPUS"
+	echo "memory=$MEMORY"
+	echo "parameters=$append"
+	echo "image=$(sha256sum <"$kernel_file" | cut -c 1-64)"
+}
+
+if [ -n "${SNAPSHOT:-}" ]; then
+	[ -z "$(info disk)" ] || die "an image with a disk has no snapshot: its changes end with QEMU"
+	snapshot=$BUILD/snapshots/$(basename "$image")
+	qmp=$tmp/qmp
+	if [ "$SNAPSHOT" = save ]; then
+		qmp=$snapshot.new/qmp
+		machine_record >"$snapshot.new/machine"
+	else
+		[ -f "$snapshot/machine" ] ||
+			die "there is no snapshot of '$app' for this kernel; run 'make snapshot APP=$app'"
+		machine_record >"$tmp/machine"
+		cmp -s "$snapshot/machine" "$tmp/machine" ||
+			die "the snapshot of $app does not fit: $(
+				paste -d '|' "$snapshot/machine" "$tmp/machine" |
+					awk -F '|' '$1 != $2 { print "it has " $1 ", this run " $2; exit }')"
+		mkfifo "$qmp.in" "$qmp.out"
+		set -- "$@" -S -incoming defer
+	fi
+	set -- "$@" -chardev "pipe,id=q0,path=$qmp" -mon chardev=q0,mode=control
+fi
+
 say "run: $app${MODE:+ ($mode)} on $MACHINE, $ACCEL, $CPUS CPU, $MEMORY MiB; $quit"
 for p in $PORTS; do
 	[ "$(info net)" != dhcp ] ||
 		say "run: port ${p%:*} of 127.0.0.1 is port ${p#*:} of the guest$(
 			[ "${p#*:}" != 6379 ] || echo ": redis-cli -p ${p%:*} ping")"
 done
+
+# The NMI tells the kernel that it was resumed, see ukl/resume.c.
+if [ "${SNAPSHOT:-}" = 1 ]; then
+	{
+		qmp "$qmp" '"return"' '{"execute": "qmp_capabilities"}' &&
+			qmp_migrate "$qmp" migrate-incoming "exec:cat $snapshot/state" &&
+			qmp "$qmp" '"RESUME"' '{"execute": "inject-nmi"}' '{"execute": "cont"}'
+	} &
+	trap 'kill $! 2>/dev/null || :; rm -rf "$tmp"' EXIT
+fi
 
 status=0
 # shellcheck disable=SC2086 # a list of words

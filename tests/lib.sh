@@ -7,8 +7,8 @@
 export LC_ALL=C
 unset CDPATH
 # Parameters of a user's own `make run` have no place in a test.
-unset ACCEL APPEND ARGS CMDLINE CONFIG CPU CPUS FILES MACHINE MEMORY MODE MODES PORTS QEMU QEMU_OPTS
-unset RUN RUNS TIMEOUT WINDOW
+unset ACCEL APPEND ARGS CMDLINE CONFIG CPU CPUS FILES MACHINE MEMORY MODE MODES PORTS PROFILE QEMU QEMU_OPTS
+unset RUN RUNS SNAPSHOT TIMEOUT WINDOW
 ROOT=$(cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 BUILD=$ROOT/build
 NAME=$(basename -- "$0" .sh)

@@ -34,13 +34,28 @@ reason()
 	echo "${why:-no output}"
 }
 
+# of_column COLUMN COMMAND...: with what makes the column in the environment
+of_column()
+{
+	case $1 in
+	small) MODE=linked PROFILE=small ;;
+	*) MODE=$1 ;;
+	esac
+	export MODE ${PROFILE:+PROFILE}
+	shift
+	"$@"
+	of_status=$?
+	unset MODE PROFILE
+	return $of_status
+}
+
 # images APP: have them for all columns; $built are those that there are
 images()
 {
 	built=
 	for column in $columns; do
 		log=$work/image-$1-$column.log
-		if MODE=$column "$ROOT/scripts/image.sh" "$1" 2>"$log.err" >"$log"; then
+		if of_column "$column" "$ROOT/scripts/image.sh" "$1" 2>"$log.err" >"$log"; then
 			built="$built $column"
 		else
 			not_measured "$column" "$1" "$(reason "$log.err")"
@@ -54,8 +69,8 @@ images()
 # results are in LOG.meter.
 boot()
 {
-	MACHINE=${MACHINE:-q35} METER=$1.meter MODE=$2 QEMU=$BUILD/host/meter TIMEOUT=${TIMEOUT:-900} \
-		"$ROOT/scripts/run.sh" "$3" >"$1" 2>&1 </dev/null
+	of_column "$2" env MACHINE="${MACHINE:-q35}" METER="$1.meter" QEMU="$BUILD/host/meter" \
+		TIMEOUT="${TIMEOUT:-900}" "$ROOT/scripts/run.sh" "$3" >"$1" 2>&1 </dev/null
 }
 
 # meter LOG KEY

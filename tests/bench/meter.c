@@ -9,18 +9,26 @@
  *
  *	accel NAME	the accelerator in the arguments
  *	first SECONDS	from the start to the first output that holds METER_LINE
+ *	answer SECONDS	from the start to the first "+PONG" of the Redis server at
+ *			port METER_PORT of this host; it ends QEMU then
  *	exit SECONDS	from the start to the end
  *	memory KIB	the most memory that was resident (getrusage(2), ru_maxrss)
  *
- * With METER_STOP it ends QEMU at that line; there is then no line "exit".
+ * With METER_STOP it ends QEMU at that line; there is no line "exit" when it
+ * has ended QEMU.
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -82,11 +90,57 @@ static double copy_until(int fd, const char *text)
 	}
 }
 
+/*
+ * Ask every 5 ms on a new connection, as one that began before the guest listens
+ * may come to nothing. Ends QEMU when one was answered, and returns the time.
+ */
+static double ask_until_answered(int port)
+{
+	struct sockaddr_in sin = {
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	struct pollfd asked[256];
+	unsigned int next = 0, i;
+	char answer[16];
+	double seen;
+
+	for (i = 0; i < 256; i++)
+		asked[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
+	for (;; next = (next + 1) % 256) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+		if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)) ||
+		    send(fd, "PING\r\n", 6, MSG_NOSIGNAL) != 6) {
+			close(fd);
+			fd = -1;
+		}
+		if (asked[next].fd >= 0)
+			close(asked[next].fd);
+		asked[next].fd = fd;
+		poll(asked, 256, 5);
+		for (i = 0; i < 256; i++) {
+			if (!asked[i].revents)
+				continue;
+			if (read(asked[i].fd, answer, sizeof(answer)) >= 5 &&
+			    !memcmp(answer, "+PONG", 5)) {
+				seen = now();
+				kill(qemu, SIGTERM);
+				return seen;
+			}
+			close(asked[i].fd);
+			asked[i].fd = -1;
+		}
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *file = setting("METER"), *line = setting("METER_LINE");
 	const char *accel = "tcg";
-	double start, seen, end;
+	double start, seen, end, *answered = NULL;
+	pid_t asking = 0;
 	struct rusage usage;
 	int fd[2], status, i;
 	FILE *out;
@@ -117,12 +171,26 @@ int main(int argc, char **argv)
 	signal(SIGTERM, forward);
 	signal(SIGINT, forward);
 	close(fd[1]);
+	if (setting("METER_PORT")) {
+		answered = mmap(NULL, sizeof(*answered), PROT_READ | PROT_WRITE,
+				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		asking = fork();
+		if (!asking) {
+			signal(SIGTERM, SIG_DFL);
+			*answered = ask_until_answered(atoi(setting("METER_PORT")));
+			_exit(0);
+		}
+	}
 	seen = copy_until(fd[0], line);
 	if (seen && setting("METER_STOP"))
 		kill(qemu, SIGTERM);
 	while (wait4(qemu, &status, 0, &usage) < 0 && errno == EINTR)
 		;
 	end = now();
+	if (asking) {
+		kill(asking, SIGTERM);
+		waitpid(asking, NULL, 0);
+	}
 
 	out = fopen(file, "w");
 	if (!out) {
@@ -132,7 +200,9 @@ int main(int argc, char **argv)
 	fprintf(out, "accel %s\n", accel);
 	if (seen)
 		fprintf(out, "first %.4f\n", seen - start);
-	if (!seen || !setting("METER_STOP"))
+	if (answered && *answered)
+		fprintf(out, "answer %.4f\n", *answered - start);
+	else if (!seen || !setting("METER_STOP"))
 		fprintf(out, "exit %.4f\n", end - start);
 	fprintf(out, "memory %ld\n", usage.ru_maxrss);
 	fclose(out);

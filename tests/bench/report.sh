@@ -38,7 +38,7 @@ release()
 		<h1>UniLinux: benchmarks</h1>
 		<p>The same program and the same work in each column. <b>linked</b>: relinked, enters the kernel by calls, at
 		CPL 0. <b>binary</b>: by the SYSCALL instruction, at CPL 0. <b>stock</b>: at ring 3 of Linux unpatched, same
-		version and configuration. <b>distro</b>: at ring 3 of Debian's own cloud kernel. The value is the median of the
+		version and configuration. <b>tiny</b>: the same, configured as make tinyconfig does. <b>distro</b>: at ring 3 of Debian's own cloud kernel. The value is the median of the
 		runs, below it their limits. A gain is how many times better than stock, from pairs of runs. Instructions are
 		counted by QEMU (accelerator tcg-icount) and do not price a change of privilege, caches or a TLB; times under
 		tcg are those of an emulator.</p>

@@ -83,8 +83,8 @@ cpl=$(sed -n 's/^debuggee: CPL \(.\).*/\1/p' run.out)
 echo "# CPL $cpl"
 # Where the function of plain musl that has the instruction SYSCALL is another
 # than read(): then read() has no frame to be found by.
-read=read
-[ "$cpl" = 0 ] || read=
+read="read"
+[ "$cpl" = 0 ] || read=""
 
 # strace: the calls of a new process, and those of one that sleeps in a call
 timeout 300 app strace -f -o strace.out >/dev/null 2>&1

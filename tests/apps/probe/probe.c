@@ -6,8 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Names to look for in the report of the crash. */
@@ -43,23 +46,97 @@ static int leave_orphan(int status)
 	return status;
 }
 
-/* Serves one connection after the other until one sends nothing. */
-static int echo(int port)
+static int listen_on(int port)
 {
 	struct sockaddr_in sin = {
 		.sin_family = AF_INET,
 		.sin_port = htons(port),
 	};
 	int s = socket(AF_INET, SOCK_STREAM, 0), one = 1;
-	static char buf[65536];
 
 	setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (bind(s, (struct sockaddr *)&sin, sizeof(sin)) || listen(s, 5)) {
 		perror("probe: listen");
-		return 1;
+		exit(1);
 	}
 	printf("probe: listening\n");
 	fflush(stdout);
+	return s;
+}
+
+static double seconds(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+/* Random numbers all the time, so that there are some of just after a resume. */
+static void draw(void)
+{
+	unsigned char bytes[16];
+	unsigned int i;
+
+	for (;;) {
+		getrandom(bytes, sizeof(bytes), 0);
+		printf("probe: drew ");
+		for (i = 0; i < sizeof(bytes); i++)
+			printf("%02x", bytes[i]);
+		printf("\n");
+		fflush(stdout);
+		usleep(200000);
+	}
+}
+
+/*
+ * Answers one command a connection: "clocks", "take MiB", which touches so much
+ * memory, "give", which frees it, and "exit STATUS".
+ */
+static int serve(int port)
+{
+	int s = listen_on(port);
+	size_t size = 0;
+	char *taken = NULL;
+
+	printf("probe: uptime %.3f\n", seconds(CLOCK_MONOTONIC));
+	fflush(stdout);
+	if (!fork())
+		draw();
+	for (;;) {
+		char line[32] = "", word[16] = "";
+		int c = accept(s, NULL, NULL);
+		int number = 0;
+
+		read(c, line, sizeof(line) - 1);
+		sscanf(line, "%15s %d", word, &number);
+		if (!strcmp(word, "exit"))
+			return number;
+		if (!strcmp(word, "clocks")) {
+			dprintf(c, "%.3f %.3f\n", seconds(CLOCK_REALTIME),
+				seconds(CLOCK_MONOTONIC));
+		} else if (!strcmp(word, "take")) {
+			size = (size_t)number << 20;
+			taken = mmap(NULL, size, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			if (taken == MAP_FAILED)
+				return 1;
+			memset(taken, 1, size);
+			dprintf(c, "%d\n", number);
+		} else if (!strcmp(word, "give")) {
+			munmap(taken, size);
+			dprintf(c, "0\n");
+		}
+		close(c);
+	}
+}
+
+/* Serves one connection after the other until one sends nothing. */
+static int echo(int port)
+{
+	int s = listen_on(port);
+	static char buf[65536];
+
 	for (;;) {
 		int c = accept(s, NULL, NULL);
 		size_t total = 0;
@@ -125,5 +202,7 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(what, "echo"))
 		return echo(number);
+	if (!strcmp(what, "serve"))
+		return serve(number);
 	return 0;
 }

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2034,SC2154
-# start to the first line and to the end, bytes of the image, smallest memory
+# start to the first line, the first answer and the end, bytes of the image, smallest memory
 MAIN=first_line
+[ -n "${MODES:-}" ] || columns="small $columns"
 
 # The line that says that the application is there
 line_of()
@@ -61,13 +62,15 @@ image_dir()
 
 image_size()
 {
-	dir=$(image_dir "$1" "$2")
-	if [ "$2" = distro ]; then
-		bytes=$(cat "$dir/vmlinuz" "$dir/rootfs.cpio" | wc -c)
+	of=$1 col=$2
+	dir=$(image_dir "$of" "$col")
+	if [ "$col" = distro ]; then
+		set -- "$dir/vmlinuz" "$dir/rootfs.cpio"
 	else
-		bytes=$(wc -c <"$dir/vmlinux")
+		set -- "$dir/vmlinux"
 	fi
-	record none "$1" image bytes "$2" 1 "$bytes"
+	record none "$of" image bytes "$col" 1 "$(cat "$@" | wc -c)"
+	record none "$of" compressed bytes "$col" 1 "$(cat "$@" | xz -9 -T1 | wc -c)"
 }
 
 start_times()
@@ -103,6 +106,42 @@ start_times()
 	done
 }
 
+# answer LOG COLUMN RUN WORKLOAD: from the start of QEMU to Redis' first PONG
+answer()
+{
+	free_port
+	METER_PORT=$port PORTS=$port:6379 TIMEOUT=30 start "$1" "$2" redis || :
+	value=$(meter "$1" answer)
+	if [ -n "$value" ]; then
+		record "$(meter "$1" accel)" "$4" first_answer s "$2" "$3" "$value"
+	else
+		not_measured "$2" "$4" "no answer: $(reason "$1")"
+	fi
+}
+
+# The same from a snapshot, which only a kernel of ours has
+first_answers()
+{
+	saved=
+	for column in $built; do
+		[ "$column" = linked ] || continue
+		free_port
+		log=$work/redis-save.log
+		if MODE=linked MACHINE=microvm PORTS=$port:6379 "$ROOT/scripts/snapshot.sh" redis >"$log" 2>&1; then
+			saved=y
+		else
+			not_measured linked redis-snapshot "$(reason "$log")"
+		fi
+	done
+	for run in $(seq "$runs"); do
+		say "bench: boot: redis: first answer, run $run of $runs:$built${saved:+ snapshot}"
+		for column in $built; do
+			answer "$work/redis-$column-answer-$run.log" "$column" "$run" redis
+		done
+		[ -z "$saved" ] || SNAPSHOT=1 answer "$work/redis-snapshot-$run.log" linked "$run" redis-snapshot
+	done
+}
+
 instructions_to_main()
 {
 	for run in 1 2; do
@@ -129,6 +168,7 @@ measure()
 		[ $app != hello ] || instructions_to_main
 		[ "$runs" -gt 0 ] || continue
 		start_times $app
+		[ $app != redis ] || first_answers
 		for column in $built; do
 			# Not where it does not start at all.
 			[ -z "$(meter "$work/$app-$column-1.log" first)" ] ||

@@ -1,0 +1,83 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# The system call sites in the machine code of the files below a directory.
+# usage: sites.sh DIR
+#
+# Prints a line "object name function shape" for each site. The name is the
+# call's, or "any" where the number comes from elsewhere, such as the argument
+# of syscall(2). The shapes:
+#   call     through the table of thunks, number resolved by the linker
+#   table    through the table, number in a register
+#   again    the slow path of a cancellable site in our musl, which hands on the
+#            number of that site
+#   mov      mov $number,%eax and SYSCALL side by side: seven bytes, as a call has
+#   apart    the number is loaded a few instructions before
+#   unknown  SYSCALL, and the number comes from elsewhere
+set -eu
+. "$(dirname -- "$0")/lib.sh"
+
+dir=${1:?usage: sites.sh DIR}
+need objdump
+"$ROOT/scripts/fetch.sh" linux
+table=$BUILD/src/linux-stock/arch/x86/entry/syscalls/syscall_64.tbl
+
+sites()
+{
+	# Our musl, by a symbol of it
+	! grep -qa __ukl_cp_slow "$1" && ours=0 || ours=1
+	objdump -d --no-show-raw-insn "$1" | awk -v object="${1#"$dir"}" -v ours="$ours" '
+		function hex(s,		i, n)
+		{
+			n = 0
+			for (i = 1; i <= length(s); i++)
+				n = n * 16 + index("0123456789abcdef", substr(s, i, 1)) - 1
+			return n
+		}
+		function site(nr, shape)
+		{
+			if (nr >= 0 && !(nr in name))
+				return
+			if (nr < 0 && fn ~ /^(sccp|__syscall_cp_c|__syscall_cp_asm)$/ && ours)
+				shape = "again"
+			print object, nr < 0 ? "any" : name[nr], fn, shape
+		}
+		FILENAME != "-" {
+			if ($1 ~ /^[0-9]+$/ && ($2 == "common" || $2 == "64"))
+				name[$1] = $3
+			next
+		}
+		/^[0-9a-f]+ <.*>:$/ {
+			fn = substr($2, 2, length($2) - 3)
+			nr = -1
+			next
+		}
+		!/^ *[0-9a-f]+:\t/ { next }
+		{ sub(/^ *[0-9a-f]+:\t/, "") }
+		# 0xffffffffff600008: the second entry of the table
+		/^call +\*0xffffffffff600[0-9a-f][0-9a-f][0-9a-f]$/ {
+			site(hex(substr($2, length($2) - 2)) / 8, "call")
+		}
+		/^call +\*-0xa00000\(,%rax,8\)/ { site(-1, "table") }
+		/^syscall/ {
+			site(nr, nr < 0 ? "unknown" : distance == 1 ? "mov" : "apart")
+			nr = -1
+			next
+		}
+		{ distance++ }
+		match($0, /^mov +\$0x[0-9a-f]+,%(eax|rax)$/) || (nr == 0 && match($0, /^mov +\$0x[0-9a-f]+,%al$/)) {
+			distance = $2 ~ /al$/ ? 2 : 1
+			nr = $2
+			sub(/^\$0x/, "", nr)
+			sub(/,.*/, "", nr)
+			nr = hex(nr)
+			next
+		}
+		/^xor +%eax,%eax/ { nr = 0; distance = 2; next }
+		# Whatever else may write RAX, or be reached from elsewhere.
+		/^(call|jmp|ret)/ || /,%[re]?a[xl]$/ || /^(pop|cmpxchg|cqto|cltq).*%rax/ { nr = -1 }
+	' "$table" -
+}
+
+find "$dir" -type f | sort | while read -r f; do
+	[ "$(head -c 4 "$f" | tail -c 3)" != ELF ] || sites "$f"
+done

@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# PROFILE=small: the kernel of exactly one application, in a small machine
+set -u
+. "$(dirname -- "$0")/../lib.sh"
+
+PROFILE=small
+export PROFILE
+image hello
+built=$BUILD/images/hello+small
+for MACHINE in microvm q35 pc; do
+	export MACHINE
+	run_app "$MACHINE" hello
+	is "$MACHINE: exit status" "$status" 0
+	shows "$MACHINE: runs at CPL 0" "$OUT/$MACHINE" '^hello: running at CPL 0'
+done
+unset MACHINE
+! complaint=$(kernel_complaints "$OUT/microvm") || fail "kernel" "$complaint"
+
+# What the project asks of the smallest image
+at_most()
+{
+	if [ "$2" -le "$3" ]; then
+		pass "$1: $2, at most $3"
+	else
+		fail "$1" "$2, more than $3"
+	fi
+}
+at_most "bytes of the image" "$(wc -c <"$built/vmlinux")" 3145728
+at_most "bytes of the image, compressed" "$(xz -9 -T1 <"$built/vmlinux" | wc -c)" 921600
+MEMORY=8 run_app memory hello
+shows "8 MiB of memory" "$OUT/memory" '^hello: running at CPL 0'
+
+"$ROOT/scripts/inspect.sh" hello >"$OUT/inspect" 2>&1
+at_most "system calls" "$(sed -n 's/^system calls \([0-9]*\) of .*/\1/p' "$OUT/inspect")" 25
+shows "inspect: what was left out" "$OUT/inspect" 'left out:.* EPOLL '
+shows "inspect: what was asked for" "$OUT/inspect" 'CONFIG_FUTEX by futex'
+
+# Calls that are not in the image, from a program that needs the same otherwise
+missing=$(temporary_app missing)
+image "$missing"
+is "applications with the same needs have one kernel" \
+	"$(sed -n 's/^variant=//p' "$BUILD/images/$missing+small/info")" "$(sed -n 's/^variant=//p' "$built/info")"
+run_app missing "$missing"
+clean_console "$OUT/missing" >"$OUT/missing.console"
+is "missing: by call" "$(grep -c '^missing: by call: -1, errno 38' "$OUT/missing.console")" 2
+shows "missing: by SYSCALL" "$OUT/missing.console" '^missing: by SYSCALL: -38'
+is "missing: told once, with name and caller" \
+	"$(grep -acE 'ukl: missing\[[0-9]+\] calls epoll_create1 \(291\) at 0x[0-9a-f]+' "$OUT/missing")" 1
+is "missing: told of SYSCALL, too" "$(grep -acE 'ukl: .* calls timerfd_create \(283\)' "$OUT/missing")" 1
+# Not in the kernel at all
+if grep -qE ' (__x64_sys_epoll_create1|ep_insert|__do_sys_getdents64|vfs_fallocate_range)$' \
+		"$BUILD/kernel/$(sed -n 's/^variant=//p' "$built/info")/System.map"; then
+	fail "code of calls that are left out" "$(grep -E ' (__x64_sys_epoll|ep_insert|__do_sys_getdents)' "$BUILD/kernel/$(sed -n 's/^variant=//p' "$built/info")/System.map" | head -n 1)"
+else
+	pass "the code of calls that are left out is not in the kernel"
+fi
+
+"$ROOT/scripts/explain.sh" hello CONFIG_FUTEX >"$OUT/explain-y" 2>/dev/null
+shows "explain: an option that is there" "$OUT/explain-y" '^CONFIG_FUTEX=y: hello asks for it by: futex'
+shows "explain: who makes the call" "$OUT/explain-y" 'futex is called by __lock\(\) in /bin/hello'
+"$ROOT/scripts/explain.sh" hello EPOLL >"$OUT/explain-n" 2>/dev/null
+shows "explain: an option that is not there" "$OUT/explain-n" '^CONFIG_EPOLL is not set: hello asks for none of: epoll_create '
+"$ROOT/scripts/explain.sh" hello KALLSYMS >"$OUT/explain-file" 2>/dev/null
+shows "explain: a line of a fragment" "$OUT/explain-file" '^configs/small.config, line [0-9]+: # CONFIG_KALLSYMS is not set'
