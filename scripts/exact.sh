@@ -39,7 +39,9 @@ fi | sort -u >"$work/calls"
 			print "disk\ndevice"
 	}'
 	[ "$(recipe "$app" NET)" != dhcp ] || printf '%s\n' net:dhcp device
-	! recipe "$app" CMDLINE | grep -q 'sysctl\.' || echo cmdline:sysctl
+	! { recipe "$app" CMDLINE; echo "${CMDLINE:-}"; } | grep -q 'sysctl\.' || echo cmdline:sysctl
+	[ "$(head -c 2 "$root$(recipe "$app" EXEC)" 2>/dev/null)" != '#!' ] || echo exec:script
+	echo "${variant#ukl}" | tr - '\n' | sed '/^$/d; s/^/config:/'
 	if grep -qxE 'socket|socketpair' "$work/calls"; then
 		families=$(recipe "$app" SOCKETS)
 		# shellcheck disable=SC2086 # a list

@@ -201,11 +201,19 @@ done
 # The NMI tells the kernel that it was resumed, see ukl/resume.c.
 if [ "${SNAPSHOT:-}" = 1 ]; then
 	{
-		qmp "$qmp" '"return"' '{"execute": "qmp_capabilities"}' &&
-			qmp_migrate "$qmp" migrate-incoming "exec:cat $snapshot/state" &&
-			qmp "$qmp" '"RESUME"' '{"execute": "inject-nmi"}' '{"execute": "cont"}'
+		if qmp "$qmp" '"return"' '{"execute": "qmp_capabilities"}' &&
+				qmp_migrate "$qmp" migrate-incoming "exec:cat $snapshot/state" &&
+				qmp "$qmp" '"return"' '{"execute": "inject-nmi"}' &&
+				qmp "$qmp" '"RESUME"' '{"execute": "cont"}'; then
+			:
+		elif echo "$answer" | grep -qE '"(error|failed)"'; then
+			# It would stand still, or go on with old randomness.
+			echo "unilinux: the snapshot of $app cannot be resumed: $answer" >&2
+			echo '{"execute": "quit"}' >"$qmp.in"
+		fi
+		: >"$tmp/resumed"
 	} &
-	trap 'kill $! 2>/dev/null || :; rm -rf "$tmp"' EXIT
+	trap '[ -f "$tmp/resumed" ] || kill $! 2>/dev/null || :; rm -rf "$tmp"' EXIT
 fi
 
 status=0

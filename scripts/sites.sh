@@ -25,7 +25,8 @@ sites()
 {
 	# Our musl, by a symbol of it
 	! grep -qa __ukl_cp_slow "$1" && ours=0 || ours=1
-	objdump -d --no-show-raw-insn "$1" | awk -v object="${1#"$dir"}" -v ours="$ours" '
+	objdump -d --no-show-raw-insn "$1" >"$code" || :
+	awk -v object="${1#"$dir"}" -v ours="$ours" '
 		function hex(s,		i, n)
 		{
 			n = 0
@@ -41,9 +42,17 @@ sites()
 				shape = "again"
 			print object, nr < 0 ? "any" : name[nr], fn, shape
 		}
-		FILENAME != "-" {
+		pass == 0 {
 			if ($1 ~ /^[0-9]+$/ && ($2 == "common" || $2 == "64"))
 				name[$1] = $3
+			next
+		}
+		# Where a jump arrives, nobody knows what came before.
+		pass == 1 {
+			if ($2 ~ /^(bnd|notrack)$/)
+				target[$4 ":"] = 1
+			if ($2 ~ /^j/)
+				target[$3 ":"] = 1
 			next
 		}
 		/^[0-9a-f]+ <.*>:$/ {
@@ -52,7 +61,11 @@ sites()
 			next
 		}
 		!/^ *[0-9a-f]+:\t/ { next }
-		{ sub(/^ *[0-9a-f]+:\t/, "") }
+		$1 in target { nr = -1 }
+		{
+			sub(/^ *[0-9a-f]+:\t/, "")
+			code = 1
+		}
 		# 0xffffffffff600008: the second entry of the table
 		/^call +\*0xffffffffff600[0-9a-f][0-9a-f][0-9a-f]$/ {
 			site(hex(substr($2, length($2) - 2)) / 8, "call")
@@ -73,11 +86,19 @@ sites()
 			next
 		}
 		/^xor +%eax,%eax/ { nr = 0; distance = 2; next }
-		# Whatever else may write RAX, or be reached from elsewhere.
-		/^(call|jmp|ret)/ || /,%[re]?a[xl]$/ || /^(pop|cmpxchg|cqto|cltq).*%rax/ { nr = -1 }
-	' "$table" -
+		# Whatever else may write RAX, named or not.
+		/^(call|jmp|ret|cpuid|rdtsc|rdpmc|xgetbv|mul|imul|div|idiv|lods|in|cltq|cwtl|cbtw|lahf|cmpxchg)/ ||
+			(/%([re]?ax|a[lh])/ && !/^(test|cmp|push|mov[a-z]* +%(rax|eax|ax|al),)/) { nr = -1 }
+		# Packed, or of a form that objdump does not know.
+		END {
+			if (!code)
+				print object, "any", "-", "unknown"
+		}
+	' "$table" pass=1 "$code" pass=2 "$code"
 }
 
+code=$(mktemp "$BUILD/sites.XXXXXX")
+trap 'rm -f "$code"' EXIT
 find "$dir" -type f | sort | while read -r f; do
 	[ "$(head -c 4 "$f" | tail -c 3)" != ELF ] || sites "$f"
 done

@@ -56,7 +56,13 @@ save_when_ready()
 	done
 	# The connection that asked shall not be in the snapshot.
 	sleep 1.5
-	! qmp_migrate "$new/qmp" migrate "exec:cat >$new/state" || : >"$new/saved"
+	if qmp_migrate "$new/qmp" migrate "exec:cat >$new/state && : >$new/saved"; then
+		# What reads from QEMU may be some time behind.
+		for _ in $(seq 100); do
+			[ ! -f "$new/saved" ] || break
+			sleep 0.1
+		done
+	fi
 	qmp "$new/qmp" '"return"' '{"execute": "quit"}'
 }
 

@@ -80,7 +80,8 @@ void __init ukl_early_cpu_init(void)
 	/* No code in option ROMs is of use to Linux on virtual devices. */
 	x86_init.resources.probe_roms = x86_init_noop;
 	/* Without ACPI, Linux would wait for a keyboard controller: seconds. */
-	reboot_type = BOOT_TRIPLE;
+	if (!IS_ENABLED(CONFIG_ACPI))
+		reboot_type = BOOT_TRIPLE;
 	if (hypervisor_cpuid_base("TCGTCGTCGTCG", 0)) {
 		x86_platform.calibrate_cpu = tcg_calibrate_tsc;
 		x86_platform.calibrate_tsc = tcg_calibrate_tsc;

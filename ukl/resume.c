@@ -18,6 +18,8 @@
 #include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
+#include <asm/io.h>
+#include <asm/mach_traps.h>
 #include <asm/nmi.h>
 
 static struct kthread_worker *resume_worker;
@@ -65,6 +67,9 @@ static DEFINE_IRQ_WORK(resume_irq_work, resume_irq);
 
 static int resume_nmi(unsigned int type, struct pt_regs *regs)
 {
+	/* Not an error that a device tells of, nor a wish for a dump. */
+	if (type == NMI_SERR ? inb(NMI_REASON_PORT) != 0xff : unknown_nmi_panic)
+		return NMI_DONE;
 	irq_work_queue(&resume_irq_work);
 	return NMI_HANDLED;
 }

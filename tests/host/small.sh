@@ -63,3 +63,38 @@ shows "explain: who makes the call" "$OUT/explain-y" 'futex is called by __lock\
 shows "explain: an option that is not there" "$OUT/explain-n" '^CONFIG_EPOLL is not set: hello asks for none of: epoll_create '
 "$ROOT/scripts/explain.sh" hello KALLSYMS >"$OUT/explain-file" 2>/dev/null
 shows "explain: a line of a fragment" "$OUT/explain-file" '^configs/small.config, line [0-9]+: # CONFIG_KALLSYMS is not set'
+
+# Numbers that only seem to be known
+mkdir -p "$OUT/sites"
+cat >"$OUT/sites.c" <<-'END'
+	long merged(int w)
+	{
+		long r;
+
+		__asm__ volatile("mov $74, %%eax\n test %1, %1\n jnz 1f\n"
+				 "mov $75, %%eax\n 1: syscall"
+				 : "=a" (r) : "r" (w) : "rcx", "r11", "memory");
+		return r;
+	}
+	long counted(void)
+	{
+		long r;
+
+		__asm__ volatile("xor %%eax, %%eax\n inc %%eax\n syscall"
+				 : "=a" (r) : : "rcx", "r11", "memory");
+		return r;
+	}
+	long known(void)
+	{
+		long r;
+
+		__asm__ volatile("mov $39, %%eax\n xor %%edi, %%edi\n syscall"
+				 : "=a" (r) : : "rcx", "r11", "rdi", "memory");
+		return r;
+	}
+END
+gcc -c -o "$OUT/sites/a.o" "$OUT/sites.c"
+head -c 4096 "$BUILD/images/hello+small/vmlinux" >"$OUT/sites/no-code"
+"$ROOT/scripts/sites.sh" "$OUT/sites" | sort >"$OUT/sites.found"
+is "sites: merged, counted, known, no code" "$(paste -sd, "$OUT/sites.found")" \
+	"/a.o any counted unknown,/a.o any merged unknown,/a.o getpid known apart,/no-code any - unknown"
