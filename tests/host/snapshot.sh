@@ -82,6 +82,7 @@ try()
 		between "$what: CLOCK_REALTIME less the host's, s" "$(echo "$clocks" |
 			awk -v a="$host" -v b="$(date +%s.%N)" '{ printf "%.2f", ($1 < a ? $1 - a : ($1 > b ? $1 - b : 0)) }')" -2 2
 		between "$what: CLOCK_MONOTONIC went on from $before" "${clocks#* }" "${before:-300}" 300
+		until_seen 60 grep -qaE 'probe: drew [0-9a-f]{32}' "$OUT/$1-$n"
 		ask "exit 7"
 		finish_app
 		is "$what: exit status" "$status" 7
