@@ -45,7 +45,7 @@ help:
 	@echo '  make gdb APP=x          the whole machine in gdb: [RUN=file of commands]'
 	@echo '  make test [T="name..."] all tests, or some (tests/run.sh -l lists them)'
 	@echo '  make bench SUITE=$(subst $(eval ) ,|,$(patsubst tests/bench/suites/%.sh,%,$(wildcard tests/bench/suites/*.sh)))|all'
-	@echo '             [MODES="linked binary stock tiny distro"] [RUNS=10]   side by side'
+	@echo '             [MODES="small linked binary stock tiny distro"] [RUNS=10]   side by side'
 	@echo '  make bench-diff OLD=dir NEW=dir          what changed between two results'
 	@echo '  make profile APP=x [WORKLOAD=name]       instructions by function and subsystem'
 	@echo '  make setup              install the Debian packages that are missing'

@@ -25,9 +25,9 @@ set -eu
 
 BENCH=$ROOT/tests/bench
 out=$BUILD/bench
-columns=${MODES:-linked binary stock distro}
+asked=${MODES:-linked binary stock distro}
 runs=${RUNS:-10}
-for column in $columns; do
+for column in $asked; do
 	case $column in
 	small | linked | binary | stock | tiny | distro) ;;
 	*) die "MODES holds '$column': columns are small, linked, binary, stock, tiny, distro" ;;
@@ -63,7 +63,8 @@ for suite; do
 	rm -rf "$work"
 	mkdir -p "$work"
 	: >"$raw"
-	columns=${MODES:-linked binary stock distro}
+	# A suite may add to them.
+	columns=$asked
 	# shellcheck disable=SC2034 # for the suites
 	ACCELERATOR=${ACCEL:-tcg}
 	# shellcheck disable=SC1090 # one of several

@@ -4,9 +4,8 @@
 # usage: exact.sh APP VARIANT     the fragments in the variant's name win
 #
 # Writes the configuration to build/exact/HASH.config and prints HASH, the same
-# for all applications with the same needs. Beside it are HASH.calls, the system
-# calls, and HASH.why: a line "OPTION y|n what asks for it" for each option of
-# configs/needs.
+# for all applications with the same needs. Beside it is HASH.why: a line "OPTION
+# y|n what asks for it" for each option of configs/needs.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 
@@ -36,9 +35,9 @@ fi | sort -u >"$work/calls"
 	recipe "$app" MOUNTS | awk '{
 		print "mount:" $1
 		if ($2 ~ /^\/dev\//)
-			print "disk\ndevice"
+			print "disk"
 	}'
-	[ "$(recipe "$app" NET)" != dhcp ] || printf '%s\n' net:dhcp device
+	[ "$(recipe "$app" NET)" != dhcp ] || echo net:dhcp
 	! { recipe "$app" CMDLINE; echo "${CMDLINE:-}"; } | grep -q 'sysctl\.' || echo cmdline:sysctl
 	[ "$(head -c 2 "$root$(recipe "$app" EXEC)" 2>/dev/null)" != '#!' ] || echo exec:script
 	echo "${variant#ukl}" | tr - '\n' | sed '/^$/d; s/^/config:/'
@@ -56,6 +55,11 @@ sed 's/#.*//' "$ROOT/configs/needs" | awk '
 		for (i = 2; i <= NF; i++)
 			if ($i in have)
 				why = why " " $i
+		if ($1 !~ /^CONFIG_/) {
+			if (why != "")
+				have[$1] = 1
+			next
+		}
 		print $1, why == "" ? "n nothing" : "y" why
 	}' "$work/have" - >"$work/why"
 
@@ -72,7 +76,7 @@ sed 's/#.*//' "$ROOT/configs/needs" | awk '
 } >"$work/config"
 
 hash=$(sha256sum "$work/config" | cut -c1-12)
-for f in calls why config; do
+for f in why config; do
 	mv "$work/$f" "$BUILD/exact/$hash.$f"
 done
 echo "$hash"
