@@ -41,6 +41,7 @@ fi | sort -u >"$work/calls"
 	! { recipe "$app" CMDLINE; echo "${CMDLINE:-}"; } | grep -q 'sysctl\.' || echo cmdline:sysctl
 	[ "$(head -c 2 "$root$(recipe "$app" EXEC)" 2>/dev/null)" != '#!' ] || echo exec:script
 	echo "${variant#ukl}" | tr - '\n' | sed '/^$/d; s/^/config:/'
+	echo "mode:$mode"
 	if grep -qxE 'socket|socketpair' "$work/calls"; then
 		families=$(recipe "$app" SOCKETS)
 		# shellcheck disable=SC2086 # a list

@@ -66,6 +66,29 @@ awk '
 		print ""
 	}' "$table" "$work/sites"
 
+if [ "$mode" = binary ]; then
+	awk '$4 ~ /^(mov|apart|unknown)$/ && $5 != "" { print $1 }' "$work/sites" | sort -u | while read -r object; do
+		awk -v o="$object" '$1 == o && $4 ~ /^(mov|apart|unknown)$/ { print $5 }' "$work/sites" |
+			"$ROOT/scripts/verdicts.sh" "$root$object" |
+			awk -v o="$object" -v s="$work/sites" '
+				BEGIN {
+					while ((getline line <s) > 0) {
+						split(line, w, " ")
+						if (w[1] == o)
+							fn[w[5]] = w[3]
+					}
+				}
+				$2 == "patched" { n++; next }
+				{ left[$2] = left[$2] " " fn[$1] }
+				END {
+					printf "             %s: %d can become jumps\n", o, n
+					for (why in left)
+						printf "                 not, %s:%s\n", why, left[why]
+				}'
+	done >"$work/jumps"
+	echo "jumps        in place of SYSCALL, where it is executed often (docs/binary.md):"
+	cat "$work/jumps"
+fi
 [ "$mode" != distro ] || exit 0
 
 # parts VARIANT: lines "bytes part"

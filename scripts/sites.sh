@@ -3,8 +3,8 @@
 # The system call sites in the machine code of the files below a directory.
 # usage: sites.sh DIR
 #
-# Prints a line "object name function shape" for each site. The name is the
-# call's, or "any" where the number comes from elsewhere, such as the argument
+# Prints a line "object name function shape address" for each site. The name is
+# the call's, or "any" where the number comes from elsewhere, such as the argument
 # of syscall(2). The shapes:
 #   call     through the table of thunks, number resolved by the linker
 #   table    through the table, number in a register
@@ -40,7 +40,7 @@ sites()
 				return
 			if (nr < 0 && fn ~ /^(sccp|__syscall_cp_c|__syscall_cp_asm)$/ && ours)
 				shape = "again"
-			print object, nr < 0 ? "any" : name[nr], fn, shape
+			print object, nr < 0 ? "any" : name[nr], fn, shape, address
 		}
 		pass == 0 {
 			if ($1 ~ /^[0-9]+$/ && ($2 == "common" || $2 == "64"))
@@ -63,6 +63,7 @@ sites()
 		!/^ *[0-9a-f]+:\t/ { next }
 		$1 in target { nr = -1 }
 		{
+			address = substr($1, 1, length($1) - 1)
 			sub(/^ *[0-9a-f]+:\t/, "")
 			code = 1
 		}

@@ -263,7 +263,8 @@ boot_tests()
 	# CPUs than one.
 	args='-x abi.call_at_cpl3 -x fault.privileged'
 	if [ "$mode" = binary ]; then
-		words="$words ukl.mode=binary ukl.exec=/bin/ukltest-user"
+		# Each SYSCALL that can become a jump does so at once.
+		words="$words ukl.mode=binary ukl.exec=/bin/ukltest-user ukl.patch=1"
 		args="$args -x mixed"
 	fi
 	[ -n "${CPUS:-}" ] || args="$args -x *.migrate"

@@ -11,12 +11,15 @@
 #include <linux/unaligned.h>
 #include <asm/debugreg.h>
 #include <asm/fixmap.h>
+#include <asm/hwcap2.h>
 #include <asm/msr.h>
 #include <asm/proto.h>
 #include <asm/syscall.h>
 #include <asm/unistd.h>
 #include <ukl/table.h>
 #include <ukl/ukl.h>
+#include "patch.h"
+#include "site.h"
 
 extern const unsigned long ukl_call_table[UKL_TABLE_ENTRIES];
 extern const char ukl_call_full[], ukl_call_full_head_end[];
@@ -26,6 +29,8 @@ extern const char ukl_entry_SYSCALL_64[], ukl_entry_SYSCALL_64_safe_stack[];
 bool ukl_do_call(struct pt_regs *regs);
 bool ukl_do_syscall(struct pt_regs *regs, int nr);
 bool ukl_do_exit_work(struct pt_regs *regs);
+bool ukl_do_jump(struct pt_regs *regs);
+bool ukl_do_jump_work(struct pt_regs *regs);
 void ukl_bad_cs(struct pt_regs *regs);
 
 DEFINE_PER_CPU(bool, ukl_lstar);
@@ -54,12 +59,31 @@ static int __init map_table(void)
 }
 early_initcall(map_table);
 
-/* SYSCALL from CPL 0. Returns true when a jump will do to return. */
+/*
+ * SYSCALL from CPL 0. Returns true when a jump will do to return. Not to a program
+ * that has left CPL 0 in this call.
+ */
 noinstr bool ukl_do_syscall(struct pt_regs *regs, int nr)
 {
+	bool jump;
+
 	current_thread_info()->status &= ~TS_UKL_CALL;
-	return do_syscall_64(regs, nr);
+	ukl_count_syscall(regs->ip);
+	jump = do_syscall_64(regs, nr);
+	return jump && ukl_task(current);
 }
+
+#ifdef CONFIG_UKL_PATCH
+/* The same by a jump, which is no SYSCALL that could be replaced. */
+noinstr bool ukl_do_jump(struct pt_regs *regs)
+{
+	bool jump;
+
+	current_thread_info()->status &= ~TS_UKL_CALL;
+	jump = do_syscall_64(regs, regs->orig_ax);
+	return jump && ukl_task(current);
+}
+#endif
 
 /*
  * A call, full frame. Interrupts are off, as do_syscall_64() wants it.
@@ -84,9 +108,8 @@ noinstr bool ukl_do_call(struct pt_regs *regs)
  * Work was found at the end of a call with a lazy frame, now full. The tests
  * at the end are those of do_syscall_64() for SYSRET, for the same reasons.
  */
-noinstr bool ukl_do_exit_work(struct pt_regs *regs)
+static __always_inline bool exit_work(struct pt_regs *regs)
 {
-	current_thread_info()->status |= TS_UKL_CALL;
 	syscall_exit_to_user_mode(regs);
 
 	return regs->cx == regs->ip && regs->r11 == regs->flags &&
@@ -94,6 +117,20 @@ noinstr bool ukl_do_exit_work(struct pt_regs *regs)
 	       regs->ip < TASK_SIZE_MAX &&
 	       !(regs->flags & (X86_EFLAGS_RF | X86_EFLAGS_TF));
 }
+
+noinstr bool ukl_do_exit_work(struct pt_regs *regs)
+{
+	current_thread_info()->status |= TS_UKL_CALL;
+	return exit_work(regs);
+}
+
+#ifdef CONFIG_UKL_PATCH
+noinstr bool ukl_do_jump_work(struct pt_regs *regs)
+{
+	current_thread_info()->status &= ~TS_UKL_CALL;
+	return exit_work(regs) && ukl_task(current);
+}
+#endif
 
 /* Return to a CS that does not exist at CPL 0: on ring 3, IRET would fault. */
 noinstr void ukl_bad_cs(struct pt_regs *regs)
@@ -130,6 +167,20 @@ static __always_inline bool in_thunk_head(unsigned long ip)
 	return false;
 }
 
+/* The same for the kernel's end of a jump. */
+static __always_inline bool in_jump_head(unsigned long ip)
+{
+#ifdef CONFIG_UKL_PATCH
+	unsigned long len = ukl_jump_head_end - ukl_jump_full;
+	unsigned int nr;
+
+	for (nr = 0; nr <= UKL_JUMP_ANY; nr++)
+		if (ip - ukl_jump_slots[nr] < len)
+			return true;
+#endif
+	return false;
+}
+
 /**
  * __ukl_fixup_regs() - take an application out of a thunk
  * @regs: the application's registers; ip is a kernel address
@@ -143,6 +194,11 @@ void __ukl_fixup_regs(struct pt_regs *regs)
 
 	if (regs->ip == (unsigned long)ukl_return_jump) {
 		regs->ip = regs->cx;
+		return;
+	}
+	/* SYSCALL in place of the jump */
+	if (in_jump_head(regs->ip)) {
+		regs->ip = regs->cx - UKL_SYSCALL_LEN;
 		return;
 	}
 
@@ -192,8 +248,15 @@ unsigned long ukl_syscall_len(struct pt_regs *regs)
  */
 noinstr bool ukl_step_into_call(struct pt_regs *regs, unsigned long dr6)
 {
-	if (!ukl_task(current) || !(dr6 & DR_STEP) || (dr6 & DR_TRAP_BITS) ||
-	    !in_thunk(regs->ip) || !in_thunk_head(regs->ip))
+	if (!ukl_task(current) || !(dr6 & DR_STEP) || (dr6 & DR_TRAP_BITS))
+		return false;
+	if (ukl_step_into_trampoline(regs))
+		return true;
+	if (in_jump_head(regs->ip)) {
+		regs->ip = regs->cx - UKL_SYSCALL_LEN;
+		return true;
+	}
+	if (!in_thunk(regs->ip) || !in_thunk_head(regs->ip))
 		return false;
 
 	regs->flags &= ~X86_EFLAGS_TF;
@@ -253,14 +316,38 @@ bool ukl_emulate_call(const u8 *insn, struct pt_regs *regs)
  * ukl_refuse_gs() - an application asks for a GS base of its own
  * @task: the task whose base is to be set
  *
- * At CPL 0 the active GS base is the kernel's per-CPU base.
+ * At CPL 0 the active GS base is the kernel's per-CPU base. A program that enters
+ * the kernel by SYSCALL goes on at ring 3; one that was linked for CPL 0 cannot.
  */
 bool ukl_refuse_gs(struct task_struct *task)
 {
+	struct thread_info *ti = task_thread_info(task);
+
 	if (!ukl_task(task))
 		return false;
+	if (task != current || !(ti->status & TS_UKL_BINARY) ||
+	    !ukl_unpatch(task->mm)) {
+		pr_notice_ratelimited("ukl: %s uses GS, which is the kernel's at CPL 0: it cannot have it\n",
+				      task->comm);
+		return true;
+	}
 
-	pr_notice_ratelimited("ukl: %s uses GS, which is the kernel's at CPL 0: run it with ukl.mode=user\n",
-			      task->comm);
-	return true;
+	preempt_disable();
+	ti->status &= ~(TS_UKL | TS_UKL_BINARY);
+	ukl_write_lstar(false);
+	preempt_enable();
+	pr_warn("ukl: %s[%d] uses GS, which is the kernel's at CPL 0: it goes on at ring 3\n",
+		task->comm, task->pid);
+	return false;
+}
+
+/**
+ * ukl_hwcap2() - AT_HWCAP2 of a new program
+ * @hwcap2: what the processor has
+ *
+ * Without the instructions that change the GS base: it would be the kernel's.
+ */
+u32 ukl_hwcap2(u32 hwcap2)
+{
+	return ukl_task(current) ? hwcap2 & ~HWCAP2_FSGSBASE : hwcap2;
 }

@@ -270,9 +270,11 @@ SYM_CODE_START(ukl_return_from_call)
 	testb	%al, %al
 	jz	swapgs_restore_regs_and_return_to_usermode
 	POP_REGS
+SYM_INNER_LABEL(ukl_return_flags, SYM_L_GLOBAL)
 	UNWIND_HINT_IRET_REGS offset=8
-	btrq	$X86_EFLAGS_IF_BIT, %r11
+	ANNOTATE_NOENDBR
 	pushq	%r11
+	andq	$~X86_EFLAGS_IF, (%rsp)
 	popfq
 	movq	4*8(%rsp), %rsp
 	UNWIND_HINT_END_OF_STACK

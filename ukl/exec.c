@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <ukl/ukl.h>
+#include "patch.h"
 
 #define UKL_NOTE_NAME		"UniLinux"
 #define UKL_NOTE_TYPE		1
@@ -100,14 +101,17 @@ static bool has_marker(struct linux_binprm *bprm)
  */
 void ukl_setup_new_exec(struct linux_binprm *bprm)
 {
-	bool ukl = binary_mode || has_marker(bprm);
+	bool linked = has_marker(bprm);
+	bool ukl = binary_mode || linked;
 
+	ukl_patch_exec(ukl && !linked);
 	preempt_disable();
-	current_thread_info()->status &= ~(TS_UKL | TS_UKL_CALL);
+	current_thread_info()->status &= ~(TS_UKL | TS_UKL_BINARY | TS_UKL_CALL);
 	clear_bit(UKL_WORK_BIT_STEP, &current_thread_info()->syscall_work);
 	clear_bit(UKL_WORK_BIT_RESTART, &current_thread_info()->syscall_work);
 	if (ukl)
-		current_thread_info()->status |= TS_UKL;
+		current_thread_info()->status |= linked ? TS_UKL :
+						 TS_UKL | TS_UKL_BINARY;
 	ukl_write_lstar(ukl);
 	preempt_enable();
 }

@@ -30,6 +30,7 @@
 #include <uapi/linux/wait.h>
 
 #include "../fs/internal.h"
+#include "patch.h"
 #include "start.h"
 
 /* Far above any real manifest, and small enough to read in one piece. */
@@ -559,6 +560,7 @@ static void __noreturn finish(const struct ukl_manifest *m,
 	unmount_all(m);
 	ksys_sync();
 
+	ukl_patch_report();
 	ukl_say("ukl: exit status %d\n", status);
 	drain_console();
 

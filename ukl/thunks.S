@@ -216,6 +216,10 @@ SYM_CODE_END(ukl_fill_frame)
 
 #include "thunks.list"
 
+#ifdef CONFIG_UKL_PATCH
+#include "jumps.S"
+#endif
+
 SYM_CODE_START_LOCAL_NOALIGN(__ukl_thunks_last)
 	ANNOTATE_NOENDBR
 	int3
@@ -228,3 +232,14 @@ SYM_CODE_END(__ukl_thunks_last)
 SYM_DATA_START(ukl_call_table)
 #include "table.list"
 SYM_DATA_END(ukl_call_table)
+
+#ifdef CONFIG_UKL_PATCH
+SYM_DATA_START(ukl_jump_slots)
+#include "slots.list"
+	.quad ukl_jump_any
+SYM_DATA_END(ukl_jump_slots)
+
+SYM_DATA_START_LOCAL(ukl_jump_functions)
+#include "functions.list"
+SYM_DATA_END(ukl_jump_functions)
+#endif

@@ -108,7 +108,7 @@ static inline unsigned int cpl(void)
 {
 	unsigned int cs;
 
-	__asm__("mov %%cs, %0" : "=r" (cs));
+	__asm__ volatile("mov %%cs, %0" : "=r" (cs));
 	return cs & 3;
 }
 

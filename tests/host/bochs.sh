@@ -65,4 +65,4 @@ boot()
 	is "$1: exit status" "$status" 0
 }
 boot linked ''
-boot binary 'ukl.mode=binary ukl.exec=/bin/ukltest-user'
+boot binary 'ukl.mode=binary ukl.exec=/bin/ukltest-user ukl.patch=1'

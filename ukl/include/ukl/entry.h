@@ -15,6 +15,7 @@
 /* Bits of thread_info.status; the kernel uses 0x2 and 0x4. */
 #define TS_UKL			0x0100	/* the task runs at CPL 0 */
 #define TS_UKL_CALL		0x0200	/* its last full frame came from a call */
+#define TS_UKL_BINARY		0x0400	/* at CPL 0, but not linked for it */
 
 /*
  * Bits of thread_info.syscall_work. Any of them sends the next call down the

@@ -12,6 +12,7 @@
 #include <asm/processor-flags.h>
 #include <asm/trap_pf.h>
 #include <ukl/entry.h>
+#include <ukl/mm.h>
 
 struct linux_binprm;
 struct pt_regs;
@@ -34,6 +35,7 @@ bool ukl_syscall_entry_step(struct pt_regs *regs);
 unsigned long ukl_syscall_len(struct pt_regs *regs);
 bool ukl_refuse_gs(struct task_struct *task);
 bool ukl_emulate_call(const u8 *insn, struct pt_regs *regs);
+u32 ukl_hwcap2(u32 hwcap2);
 
 /**
  * ukl_task() - does the task run at CPL 0?
@@ -83,11 +85,16 @@ ukl_pf_error_code(struct pt_regs *regs, unsigned long error_code)
 /* Before anybody but an interrupt looks at the registers of an application. */
 static inline void ukl_fixup_regs(struct pt_regs *regs)
 {
-	if (unlikely((long)regs->ip < 0 && ukl_task(current)))
+	if (!ukl_task(current))
+		return;
+	if ((long)regs->ip < 0)
 		__ukl_fixup_regs(regs);
+	ukl_leave_trampoline(regs);
 }
 
 #else /* !CONFIG_UKL */
+
+#define ukl_hwcap2(hwcap2)	(hwcap2)
 
 static __always_inline void ukl_switch_to(struct task_struct *next) {}
 static inline void ukl_syscall_init(void) {}

@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Programs that were not linked for CPL 0: jumps in place of SYSCALL. */
+#include "tap.h"
+#include <asm/prctl.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
+
+/* More calls than any site makes before the kernel looks at it. */
+#define ENOUGH 100
+
+/* A number from /proc/self/ukl. */
+static long counted(const char *what)
+{
+	char line[80];
+	size_t len = strlen(what);
+	FILE *f = fopen("/proc/self/ukl", "r");
+	long n = -1;
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, what, len) && line[len] == ':')
+			n = atol(line + len + 1);
+	fclose(f);
+	CHECK(n >= 0);
+	return n;
+}
+
+static long jumps(void)
+{
+	return counted("calls by jump");
+}
+
+static void only_patched(void)
+{
+	if (cpl())
+		tap_skip("not at CPL 0");
+	if (access("/proc/self/ukl", F_OK))
+		tap_skip("no CONFIG_UKL_PATCH in this kernel");
+#ifdef LINKED
+	tap_skip("linked for CPL 0");
+#endif
+}
+
+/* Functions with a site of their own: getppid. */
+#define SITE(name)							\
+	ASM_FN(name, "nop; nop\n"					\
+	       #name "_first: mov $110, %eax\n"				\
+	       #name "_syscall: syscall\n"				\
+	       #name "_ret: ret");					\
+	long name(void);						\
+	extern const char name##_first[], name##_syscall[], name##_ret[]
+
+static void patched(long (*site)(void), const char *first)
+{
+	long before = jumps(), parent = getppid();
+
+	for (int i = 0; i < ENOUGH; i++)
+		EQ(site(), parent);
+	CHECK(jumps() - before >= ENOUGH / 2);
+	EQ(*(const unsigned char *)first, 0xe9);
+}
+
+SITE(counted_site);
+TEST(patch, counted)
+{
+	long sites, syscalls;
+
+	only_patched();
+	sites = counted("sites patched");
+	patched(counted_site, counted_site_first);
+	CHECK(counted("sites patched") > sites);
+	syscalls = counted("calls by SYSCALL");
+	for (int i = 0; i < ENOUGH; i++)
+		counted_site();
+	/* What reading the file takes */
+	CHECK(counted("calls by SYSCALL") - syscalls < ENOUGH / 2);
+}
+
+/* As glibc's read(): no instruction of five bytes but one before a branch. */
+ASM_FN(relative_site,
+       "nop; nop\n"
+       "cmpb $0, relative_flag(%rip)\n"
+       "jne 1f\n"
+       "xor %eax, %eax\n"
+       "relative_syscall: syscall\n"
+       "ret\n"
+       "1: mov $-77, %rax\n"
+       "ret");
+long relative_site(int fd, void *buf, size_t n);
+char relative_flag;
+
+TEST(patch, relative)
+{
+	long before;
+	char byte;
+	int fd;
+
+	only_patched();
+	fd = open("/dev/zero", O_RDONLY);
+	if (fd < 0)
+		fd = open("/proc/version", O_RDONLY);
+	before = jumps();
+	for (int i = 0; i < ENOUGH; i++) {
+		relative_flag = i % 2;
+		if (relative_flag)
+			EQ(relative_site(fd, &byte, 1), -77);
+		else
+			CHECK(relative_site(fd, &byte, 1) >= 0);
+	}
+	CHECK(jumps() - before >= ENOUGH / 4);
+}
+
+/* A VEX prefix hides opcodes that are jumps without it. */
+ASM_FN(vex_site,
+       "nop; nop\n"
+       "vmovd %edi, %xmm0\n"
+       "vmovdqu %xmm0, -64(%rsp)\n"
+       "mov %esi, %edi\n"
+       "xor %eax, %eax\n"
+       "syscall\n"
+       "mov -64(%rsp), %eax\n"
+       "ret");
+int vex_site(int value, int fd);
+
+TEST(patch, vex)
+{
+	long before;
+
+	only_patched();
+	if (!__builtin_cpu_supports("avx"))
+		tap_skip("no AVX");
+	before = jumps();
+	for (int i = 0; i < ENOUGH; i++)
+		EQ(vex_site(i + 1000, -1), i + 1000);
+	CHECK(jumps() - before >= ENOUGH / 2);
+}
+
+/* A function that goes straight to the SYSCALL of another. */
+SITE(behind_site);
+ASM_FN(behind, "mov $102, %eax\n jmp behind_site_syscall");
+long behind(void);
+
+TEST(patch, behind)
+{
+	only_patched();
+	patched(behind_site, behind_site_first);
+	for (int i = 0; i < ENOUGH; i++)
+		EQ(behind(), getuid());
+}
+
+/* A step goes from one instruction of the program to the next, as before. */
+#define STEPS 16
+SITE(step_site);
+static long steps[STEPS];
+static volatile int step_count;
+
+static void on_step(int sig, siginfo_t *si, void *context)
+{
+	greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
+
+	(void)sig;
+	(void)si;
+	if (regs[REG_RIP] >= (long)step_site &&
+	    regs[REG_RIP] <= (long)step_site_ret && step_count < STEPS)
+		steps[step_count++] = regs[REG_RIP];
+	else if (step_count)
+		regs[REG_EFL] &= ~0x100L;
+}
+
+ASM_FN(with_trap,
+       "pushfq\n orq $0x100, (%rsp)\n popfq\n"
+       "call step_site\n nop\n nop\n ret");
+long with_trap(void);
+
+TEST(patch, step)
+{
+	long want[STEPS], count;
+
+	only_patched();
+	handle(SIGTRAP, on_step, 0);
+	EQ(with_trap(), getppid());
+	memcpy(want, steps, sizeof(want));
+	count = step_count;
+	CHECK(count >= 4);
+	EQ(want[2], (long)step_site_first);
+
+	patched(step_site, step_site_first);
+	step_count = 0;
+	memset(steps, 0, sizeof(steps));
+	EQ(with_trap(), getppid());
+	EQ(step_count, count);
+	for (int i = 0; i < count; i++)
+		EQ(steps[i], want[i]);
+}
+
+/* No signal shows code that is not the program's. */
+SITE(signal_site);
+extern const char __executable_start[], etext[];
+static volatile unsigned long outside, inside;
+
+static void on_tick(int sig, siginfo_t *si, void *context)
+{
+	const char *ip = (const char *)((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+
+	(void)sig;
+	(void)si;
+	ticks++;
+	if (ip >= signal_site_first && ip <= signal_site_ret)
+		inside++;
+	if (ip < __executable_start || ip >= etext)
+		outside++;
+}
+
+TEST(patch, signals)
+{
+	long parent = getppid();
+
+	only_patched();
+	patched(signal_site, signal_site_first);
+	tick_start(60, on_tick, 0);
+	/* No look at the time, which is outside, in the vDSO. */
+	for (long i = 0; ticks < 3000 && i < 3000000; i++)
+		EQ(signal_site(), parent);
+	tick_stop();
+	CHECK(ticks > 100);
+	EQ(outside, 0);
+	CHECK(inside > 0);
+}
+
+SITE(fork_site);
+TEST(patch, fork)
+{
+	long parent = getpid(), before;
+	pid_t pid;
+
+	only_patched();
+	patched(fork_site, fork_site_first);
+	pid = xfork();
+	if (!pid) {
+		before = jumps();
+		for (int i = 0; i < ENOUGH; i++)
+			EQ(fork_site(), parent);
+		CHECK(jumps() - before >= ENOUGH);
+		patched(counted_site, counted_site_first);
+		_exit(0);
+	}
+	EXPECT_EXIT(pid, 0);
+	EQ(fork_site(), getppid());
+}
+
+/* A debugger's breakpoint behind the jump is reached. */
+SITE(trace_site);
+TEST(patch, breakpoint)
+{
+	struct user_regs_struct regs;
+	int status, ready[2];
+	long word;
+	pid_t pid;
+	char c;
+
+	only_patched();
+	CHECK(!pipe(ready));
+	pid = xfork();
+	if (!pid) {
+		patched(trace_site, trace_site_first);
+		EQ(write(ready[1], "r", 1), 1);
+		for (;;)
+			EQ(trace_site(), getppid());
+	}
+	EQ(read(ready[0], &c, 1), 1);
+	CHECK(!ptrace(PTRACE_ATTACH, pid, 0, 0));
+	EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFSTOPPED(status));
+	word = ptrace(PTRACE_PEEKTEXT, pid, trace_site_first, 0);
+	EQ(word & 0xff, 0xb8);
+	word = ptrace(PTRACE_PEEKTEXT, pid, trace_site_syscall, 0);
+	CHECK(!ptrace(PTRACE_POKETEXT, pid, trace_site_syscall,
+		      (void *)((word & ~0xffL) | 0xcc)));
+	CHECK(!ptrace(PTRACE_CONT, pid, 0, 0));
+	EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFSTOPPED(status));
+	EQ(WSTOPSIG(status), SIGTRAP);
+	CHECK(!ptrace(PTRACE_GETREGS, pid, 0, &regs));
+	EQ(regs.rip, (long)trace_site_syscall + 1);
+	EQ(regs.rax, 110);
+	kill(pid, SIGKILL);
+	EXPECT_SIGNAL(pid, SIGKILL);
+}
+
+/* A page of code from a file, private; at @where if that is not NULL. */
+static char *map_code(void *where, const void *code, size_t size, int prot)
+{
+	char name[] = "/tmp/ukltest-code-XXXXXX", page[4096];
+	int fd = mkstemp(name);
+	char *p;
+
+	CHECK(fd >= 0);
+	unlink(name);
+	memset(page, 0x90, sizeof(page));
+	memcpy(page + 256, code, size);
+	EQ(write(fd, page, sizeof(page)), sizeof(page));
+	p = mmap(where, sizeof(page), prot, MAP_PRIVATE | (where ? MAP_FIXED : 0),
+		 fd, 0);
+	CHECK(p != MAP_FAILED);
+	close(fd);
+	return p + 256;
+}
+
+static const unsigned char getppid_code[] = {
+	0xb8, SYS_getppid, 0, 0, 0, 0x0f, 0x05, 0xc3
+}, getuid_code[] = {
+	0xb8, SYS_getuid, 0, 0, 0, 0x0f, 0x05, 0xc3
+};
+
+/* Other code comes to where patched code was. */
+TEST(patch, replaced)
+{
+	char *code;
+
+	only_patched();
+	code = map_code(NULL, getppid_code, sizeof(getppid_code),
+			PROT_READ | PROT_EXEC);
+	patched((long (*)(void))code, code);
+	map_code(code - 256, getuid_code, sizeof(getuid_code),
+		 PROT_READ | PROT_EXEC);
+	for (int i = 0; i < ENOUGH; i++)
+		EQ(((long (*)(void))code)(), getuid());
+	EQ(munmap(code - 256, 4096), 0);
+}
+
+/* What the program may write, it may check. */
+TEST(patch, writable)
+{
+	char *code;
+
+	only_patched();
+	code = map_code(NULL, getppid_code, sizeof(getppid_code),
+			PROT_READ | PROT_WRITE | PROT_EXEC);
+	for (int i = 0; i < ENOUGH; i++)
+		EQ(((long (*)(void))code)(), getppid());
+	CHECK(!memcmp(code, getppid_code, sizeof(getppid_code)));
+}
+
+SITE(maps_site);
+TEST(patch, no_writable_code)
+{
+	char line[256];
+	FILE *f;
+
+	only_patched();
+	patched(maps_site, maps_site_first);
+	f = fopen("/proc/self/maps", "r");
+	CHECK(f);
+	while (fgets(line, sizeof(line), f))
+		if (strstr(line, " rwx"))
+			FAIL("%s", line);
+	fclose(f);
+}
+
+/* Threads come to the same sites while these change. */
+#define MANY 64
+__asm__(".pushsection .text\n.p2align 5\nmany_sites:\n"
+	".rept 64\n.p2align 5\n mov $110, %eax\n syscall\n ret\n.endr\n"
+	".popsection");
+extern const char many_sites[];
+
+static void *call_many(void *arg)
+{
+	long parent = getppid();
+
+	for (int round = 0; round < ENOUGH; round++)
+		for (int i = 0; i < MANY; i++)
+			EQ(((long (*)(void))(many_sites + 32 * i))(), parent);
+	return arg;
+}
+
+TEST(patch, threads)
+{
+	pthread_t thread[4];
+	long before;
+
+	only_patched();
+	before = jumps();
+	for (int i = 0; i < 4; i++)
+		CHECK(!pthread_create(&thread[i], NULL, call_many, NULL));
+	for (int i = 0; i < 4; i++)
+		CHECK(!pthread_join(thread[i], NULL));
+	CHECK(jumps() - before >= 4L * MANY * ENOUGH / 2);
+}
+
+/* A program that wants GS leaves CPL 0, with the code that it came with. */
+SITE(gs_site);
+TEST(patch, gs)
+{
+	static long value = 0x67676767;
+	long seen;
+
+	only_patched();
+	patched(gs_site, gs_site_first);
+	EQ(syscall(SYS_arch_prctl, ARCH_SET_GS, &value), 0);
+	EQ(cpl(), 3);
+	EQ(*(const unsigned char *)gs_site_first, 0xb8);
+	for (int i = 0; i < ENOUGH; i++)
+		EQ(gs_site(), getppid());
+	__asm__ volatile("mov %%gs:0, %0" : "=r" (seen));
+	EQ(seen, value);
+}

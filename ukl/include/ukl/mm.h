@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Programs at CPL 0 in which jumps replace SYSCALL: what Linux calls for an
+ * address space and for a thread. See ukl/patch.c.
+ */
+#ifndef _UKL_MM_H
+#define _UKL_MM_H
+
+struct mm_struct;
+struct pid;
+struct pid_namespace;
+struct pt_regs;
+struct seq_file;
+struct task_struct;
+
+#ifdef CONFIG_UKL_PATCH
+
+int ukl_dup_mm(struct mm_struct *oldmm, struct mm_struct *mm);
+void ukl_free_mm(struct mm_struct *mm);
+void ukl_deactivate_mm(struct task_struct *task, struct mm_struct *mm);
+void ukl_leave_trampoline(struct pt_regs *regs);
+void ukl_traced(struct task_struct *task);
+int proc_pid_ukl(struct seq_file *m, struct pid_namespace *ns, struct pid *pid,
+		 struct task_struct *task);
+
+/* A macro, as <linux/sched.h> and <linux/mm_types.h> come later. */
+#define ukl_init_mm(mm)		((mm)->context.ukl = NULL)
+#define ukl_copy_thread(task)						\
+	((task)->thread.ukl_syscalls = (task)->thread.ukl_jumps = 0)
+
+#else /* !CONFIG_UKL_PATCH */
+
+static inline int ukl_dup_mm(struct mm_struct *oldmm, struct mm_struct *mm)
+{
+	return 0;
+}
+
+static inline void ukl_free_mm(struct mm_struct *mm) {}
+static inline void ukl_deactivate_mm(struct task_struct *task,
+				     struct mm_struct *mm) {}
+static inline void ukl_leave_trampoline(struct pt_regs *regs) {}
+static inline void ukl_traced(struct task_struct *task) {}
+
+#define ukl_init_mm(mm)		do { } while (0)
+#define ukl_copy_thread(task)	do { } while (0)
+
+#endif /* CONFIG_UKL_PATCH */
+
+#endif /* _UKL_MM_H */

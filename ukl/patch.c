@@ -1,0 +1,736 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Unmodified programs at CPL 0: jumps in place of their busiest SYSCALLs.
+ *
+ * SYSCALL always works. A site that made some calls is looked at by the task
+ * itself, on its way out of the kernel: site.c finds an instruction before SYSCALL
+ * that can become a jump, and what the jump leads to, a trampoline in memory of
+ * the process near its text. Both the text and the trampolines are private pages
+ * which the program can execute and not write.
+ *
+ * No processor executes bytes while they change (Intel SDM vol. 3,
+ * "Handling Self- and Cross-Modifying Code"): the page is taken out of the
+ * page table first and flushed from all TLBs, which ends in an IRET on every
+ * processor that could have fetched from it.
+ */
+#include <linux/init.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/proc_fs.h>
+#include <linux/ptrace.h>
+#include <linux/rmap.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/security.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/task_work.h>
+#include <linux/uaccess.h>
+#include <asm/tlbflush.h>
+#include <ukl/table.h>
+#include <ukl/ukl.h>
+#include "patch.h"
+#include "site.h"
+
+/* Sites of a process that are counted; the others stay as they are. */
+#define HASH_BITS	8
+#define SITES		(1 << HASH_BITS)
+#define PROBES		8
+
+/* Calls until a site is looked at again: its text may have been replaced. */
+#define AGAIN		65536
+#define AGAIN_SOON	1024
+
+#define NOT_YET		UKL_SITE_VERDICTS
+
+#define PER_PAGE	(PAGE_SIZE / UKL_TRAMPOLINE_SIZE)
+#define PAGES		32
+
+static unsigned int patch_after __ro_after_init = 16;
+static bool stats __ro_after_init;
+
+/* ukl.patch=N: look at a site after N calls; 0 leaves programs as they are. */
+static int __init set_patch_after(char *calls)
+{
+	if (kstrtouint(calls, 0, &patch_after))
+		pr_err("ukl: ukl.patch=%s is no number of calls\n", calls);
+	return 1;
+}
+__setup("ukl.patch=", set_patch_after);
+
+/* ukl.stats: say at the end how many calls were made by jump. */
+static int __init set_stats(char *unused)
+{
+	stats = true;
+	return 1;
+}
+__setup("ukl.stats", set_stats);
+
+struct counted_site {
+	unsigned long ip;		/* of SYSCALL; 0 in a free entry */
+	u32 calls_left;			/* until it is looked at */
+	u8 verdict;			/* enum ukl_verdict, or NOT_YET */
+};
+
+struct trampoline {
+	unsigned long ip;		/* of SYSCALL; 0 when it came to nothing */
+	struct ukl_site site;
+	u8 code[UKL_JUMP_LEN];		/* what the jump has replaced */
+	u8 jump[UKL_JUMP_LEN];
+};
+
+struct trampoline_page {
+	unsigned long start;
+	unsigned int used;
+	struct trampoline trampolines[PER_PAGE];
+};
+
+/**
+ * struct ukl_mm - the patches of an address space
+ * @mm: whose they are
+ * @work: looks at a site, @work_site, as soon as the task leaves the kernel
+ * @busy: bit 0: @work is under way
+ * @off: a thread has left CPL 0: nothing is patched any more
+ * @calls: of threads that have ended, by SYSCALL and by jump
+ * @pages: of trampolines, @nr_pages
+ * @sites: hash table by address
+ *
+ * All but @sites and @calls change under mmap_lock, held for writing.
+ */
+struct ukl_mm {
+	struct mm_struct *mm;
+	struct callback_head work;
+	struct counted_site *work_site;
+	unsigned long busy;
+	bool off;
+	atomic64_t calls[2];
+	struct trampoline_page *pages[PAGES];
+	unsigned int nr_pages;
+	struct counted_site sites[SITES];
+};
+
+/* Of the whole system, since its start; calls only of threads that have ended. */
+static atomic64_t all_calls[2];
+static atomic_t all_sites[UKL_SITE_VERDICTS];
+static atomic_t all_seen;
+
+static const char *const verdict_names[UKL_SITE_VERDICTS] = {
+	[UKL_SITE_PATCHED] = "patched",
+	[UKL_SITE_UNCLEAR] = "left, unclear",
+	[UKL_SITE_SHORT] = "left, short",
+	[UKL_SITE_PAGE] = "left, page",
+	[UKL_SITE_FAR] = "left, far",
+	[UKL_SITE_MAPPING] = "left, mapping",
+	[UKL_SITE_CHANGED] = "left, changed",
+};
+
+static bool may_patch(struct vm_area_struct *vma)
+{
+	return vma && vma->vm_file && !is_vm_hugetlb_page(vma) &&
+	       (vma->vm_flags & (VM_EXEC | VM_WRITE | VM_MAYSHARE | VM_MAYWRITE |
+				 VM_IO | VM_PFNMAP)) == (VM_EXEC | VM_MAYWRITE);
+}
+
+/*
+ * Replace @old by @new at @addr, on a page of this address space's own. mmap_lock
+ * is held for writing, so that a processor that misses the page waits for it.
+ * Returns -EINVAL when something else is there.
+ */
+static int replace_code(struct mm_struct *mm, unsigned long addr, const u8 *old,
+			const u8 *new, unsigned int len)
+{
+	unsigned long start = addr & PAGE_MASK;
+	struct vm_area_struct *vma;
+	int ret = -EAGAIN;
+
+	/* Reclaim or migration may take the page before it is locked. */
+	while (ret == -EAGAIN) {
+		struct page *page;
+		spinlock_t *lock;
+		pte_t *ptep, pte;
+		u8 *bytes;
+
+		page = get_user_page_vma_remote(mm, start, FOLL_WRITE |
+						FOLL_FORCE | FOLL_SPLIT_PMD,
+						&vma);
+		if (IS_ERR(page))
+			return PTR_ERR(page);
+		vma_start_write(vma);
+		ptep = get_locked_pte(mm, start, &lock);
+		if (!ptep) {
+			put_page(page);
+			return -ENOMEM;
+		}
+		pte = ptep_get(ptep);
+		if (pte_present(pte) && pte_page(pte) == page) {
+			pte = ptep_clear_flush(vma, start, ptep);
+			bytes = (u8 *)kmap_local_page(page) +
+				offset_in_page(addr);
+			ret = -EINVAL;
+			if (PageAnon(page) && !memcmp(bytes, old, len)) {
+				memcpy(bytes, new, len);
+				ret = 0;
+			}
+			kunmap_local(bytes);
+			set_pte_at(mm, start, ptep, pte_mkdirty(pte));
+		}
+		pte_unmap_unlock(ptep, lock);
+		put_page(page);
+	}
+	return ret;
+}
+
+/* A page for trampolines within reach of @ip, below it where possible. */
+static unsigned long map_trampolines(struct mm_struct *mm, unsigned long ip)
+{
+	/* RIP-relative data of the program have to be in reach as well. */
+	const unsigned long reach = SZ_1G;
+	struct vm_unmapped_area_info info = {
+		.flags = VM_UNMAPPED_AREA_TOPDOWN,
+		.length = PAGE_SIZE,
+		.low_limit = max(ip, reach + mmap_min_addr) - reach,
+		.high_limit = ip,
+	};
+	unsigned long addr, populate;
+
+	addr = vm_unmapped_area(&info);
+	if (offset_in_page(addr)) {
+		info.flags = 0;
+		info.low_limit = PAGE_ALIGN(ip);
+		info.high_limit = min(ip + reach, TASK_SIZE_MAX);
+		addr = vm_unmapped_area(&info);
+	}
+	if (offset_in_page(addr))
+		return addr;
+	return do_mmap(NULL, addr, PAGE_SIZE, PROT_READ | PROT_EXEC,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, 0, 0,
+		       &populate, NULL);
+}
+
+static bool in_reach(unsigned long a, unsigned long b)
+{
+	return abs((long)(a - b)) < SZ_1G + SZ_512M;
+}
+
+/* The program may have put something else there. */
+static bool still_there(struct ukl_mm *um, const struct trampoline_page *page)
+{
+	struct vm_area_struct *vma = vma_lookup(um->mm, page->start);
+
+	return vma && vma_is_anonymous(vma) &&
+	       (vma->vm_flags & (VM_EXEC | VM_WRITE)) == VM_EXEC;
+}
+
+static struct trampoline_page *page_near(struct ukl_mm *um, unsigned long ip)
+{
+	struct trampoline_page *page;
+	unsigned int i;
+
+	for (i = 0; i < um->nr_pages; i++)
+		if (um->pages[i]->used < PER_PAGE &&
+		    in_reach(um->pages[i]->start, ip) &&
+		    still_there(um, um->pages[i]))
+			return um->pages[i];
+	if (um->nr_pages == PAGES)
+		return NULL;
+
+	page = kzalloc(sizeof(*page), GFP_KERNEL);
+	if (!page)
+		return NULL;
+	page->start = map_trampolines(um->mm, ip);
+	if (offset_in_page(page->start)) {
+		kfree(page);
+		return NULL;
+	}
+	um->pages[um->nr_pages] = page;
+	smp_store_release(&um->nr_pages, um->nr_pages + 1);
+	return page;
+}
+
+static enum ukl_verdict make_jump(struct ukl_mm *um, unsigned long ip,
+				  const u8 *code, unsigned int size,
+				  struct ukl_site *site)
+{
+	static const u8 zeros[UKL_TRAMPOLINE_SIZE];
+	unsigned long from = ip - site->before, at;
+	u8 bytes[UKL_TRAMPOLINE_SIZE];
+	unsigned int slot = UKL_JUMP_ANY;
+	struct vm_area_struct *vma = vma_lookup(um->mm, ip);
+	u8 now[UKL_SITE_WINDOW + UKL_SYSCALL_LEN];
+	unsigned int len = site->before + UKL_SYSCALL_LEN;
+	struct trampoline_page *page;
+	struct trampoline *t;
+
+	if (!may_patch(vma) || vma->vm_start > from)
+		return UKL_SITE_MAPPING;
+	if (copy_from_user_nofault(now, (void __user *)from, len) ||
+	    memcmp(now, code + size - site->before, len))
+		return UKL_SITE_CHANGED;
+	page = page_near(um, ip);
+	if (!page)
+		return UKL_SITE_FAR;
+
+	at = page->start + page->used * UKL_TRAMPOLINE_SIZE;
+	t = &page->trampolines[page->used];
+	if (site->nr >= 0 && site->nr < UKL_TABLE_ENTRIES)
+		slot = site->nr;
+	if (!ukl_site_trampoline(code, size, ip, at,
+				 (unsigned long)&ukl_jump_slots[slot], site,
+				 bytes) ||
+	    !ukl_site_jump(from, at, t->jump))
+		return UKL_SITE_FAR;
+	memcpy(t->code, code + size - site->before, UKL_JUMP_LEN);
+	t->site = *site;
+	/* A place is not used again: a thread may be there. */
+	page->used++;
+
+	t->ip = ip;
+	if (replace_code(um->mm, at, zeros, bytes, sizeof(bytes)) ||
+	    replace_code(um->mm, from, t->code, t->jump, UKL_JUMP_LEN)) {
+		t->ip = 0;
+		return UKL_SITE_CHANGED;
+	}
+	return UKL_SITE_PATCHED;
+}
+
+/*
+ * In @code, what is at @start in the program, replace jumps of ours by what was
+ * there before: the bytes behind a jump are none of its own. Returns whether the
+ * SYSCALL at @ip has one.
+ */
+static bool undo_jumps(const struct ukl_mm *um, u8 *code, unsigned int size,
+		       unsigned long start, unsigned long ip)
+{
+	const struct trampoline *t;
+	unsigned int i, n, k, same;
+	bool found = false;
+	long at;
+
+	for (i = 0; i < um->nr_pages; i++) {
+		for (n = 0; n < um->pages[i]->used; n++) {
+			t = &um->pages[i]->trampolines[n];
+			at = t->ip - t->site.before - start;
+			if (!t->ip || at <= -UKL_JUMP_LEN || at >= (long)size)
+				continue;
+			for (same = 0, k = 0; k < UKL_JUMP_LEN; k++)
+				same += at + k < 0 || at + k >= size ||
+					code[at + k] == t->jump[k];
+			if (same < UKL_JUMP_LEN)
+				continue;
+			found |= t->ip == ip;
+			for (k = 0; k < UKL_JUMP_LEN; k++)
+				if (at + k >= 0 && at + k < size)
+					code[at + k] = t->code[k];
+		}
+	}
+	return found;
+}
+
+static enum ukl_verdict patch_site(struct ukl_mm *um, unsigned long ip)
+{
+	u8 code[UKL_SITE_WINDOW + UKL_SYSCALL_LEN];
+	struct vm_area_struct *vma;
+	enum ukl_verdict verdict;
+	struct ukl_site site;
+	unsigned int size = 0;
+
+	mmap_read_lock(um->mm);
+	vma = vma_lookup(um->mm, ip);
+	if (may_patch(vma))
+		size = min(ip - vma->vm_start, UKL_SITE_WINDOW);
+	mmap_read_unlock(um->mm);
+	if (!size)
+		return UKL_SITE_MAPPING;
+	if (copy_from_user(code, (void __user *)(ip - size),
+			   size + UKL_SYSCALL_LEN))
+		return UKL_SITE_CHANGED;
+	if (undo_jumps(um, code, size, ip - size, ip))
+		return UKL_SITE_PATCHED;
+
+	verdict = ukl_site_find(code, size, &site);
+	if (verdict != UKL_SITE_PATCHED)
+		return verdict;
+	if (offset_in_page(ip - site.before) > PAGE_SIZE - UKL_JUMP_LEN)
+		return UKL_SITE_PAGE;
+
+	if (mmap_write_lock_killable(um->mm))
+		return UKL_SITE_CHANGED;
+	verdict = um->off ? UKL_SITE_MAPPING :
+			    make_jump(um, ip, code, size, &site);
+	mmap_write_unlock(um->mm);
+	return verdict;
+}
+
+static void look_at_site(struct callback_head *work)
+{
+	struct ukl_mm *um = container_of(work, struct ukl_mm, work);
+	struct counted_site *s = um->work_site;
+	struct mm_struct *mm = um->mm;
+	enum ukl_verdict verdict = UKL_SITE_CHANGED;
+
+	/* A tracer may have breakpoints there, of which it knows the bytes. */
+	if (current->mm == mm && !current->ptrace)
+		verdict = patch_site(um, s->ip);
+
+	if (s->verdict != NOT_YET)
+		atomic_dec(&all_sites[s->verdict]);
+	atomic_inc(&all_sites[verdict]);
+	s->verdict = verdict;
+	WRITE_ONCE(s->calls_left, verdict == UKL_SITE_CHANGED ? AGAIN_SOON : AGAIN);
+	clear_bit_unlock(0, &um->busy);
+	mmdrop(mm);
+}
+
+static __always_inline struct counted_site *find_site(struct ukl_mm *um,
+						      unsigned long ip)
+{
+	unsigned int i = (ip * GOLDEN_RATIO_64) >> (64 - HASH_BITS), n;
+	struct counted_site *s;
+
+	for (n = 0; n < PROBES; n++, i++) {
+		s = &um->sites[i % SITES];
+		if (s->ip == ip)
+			return s;
+		if (s->ip)
+			continue;
+		/* Another thread may take it first. */
+		if (arch_cmpxchg(&s->ip, 0, ip) && s->ip != ip)
+			continue;
+		s->verdict = NOT_YET;
+		s->calls_left = patch_after;
+		arch_atomic_inc(&all_seen);
+		return s;
+	}
+	return NULL;
+}
+
+/**
+ * ukl_count_syscall() - a program at CPL 0 has executed SYSCALL
+ * @ip: address after the instruction
+ *
+ * Interrupts are off.
+ */
+noinstr void ukl_count_syscall(unsigned long ip)
+{
+	struct ukl_mm *um = current->mm->context.ukl;
+	struct counted_site *s;
+
+	current->thread.ukl_syscalls++;
+	if (!um || um->off)
+		return;
+	s = find_site(um, ip - UKL_SYSCALL_LEN);
+	if (!s || --s->calls_left)
+		return;
+
+	s->calls_left = 1;
+	if (arch_test_and_set_bit(0, &um->busy))
+		return;
+	instrumentation_begin();
+	um->work_site = s;
+	mmgrab(um->mm);
+	if (task_work_add(current, &um->work, TWA_RESUME | TWAF_NO_ALLOC)) {
+		clear_bit_unlock(0, &um->busy);
+		mmdrop(um->mm);
+	}
+	instrumentation_end();
+}
+
+/* The trampoline that @ip lies in, or NULL. Its pages never go, but in exec. */
+static __always_inline struct trampoline *trampoline_at(unsigned long ip)
+{
+	struct ukl_mm *um = current->mm ? current->mm->context.ukl : NULL;
+	struct trampoline_page *page;
+	unsigned int i;
+
+	for (i = 0; um && i < READ_ONCE(um->nr_pages); i++) {
+		page = um->pages[i];
+		if (ip - page->start < PAGE_SIZE)
+			return &page->trampolines[(ip - page->start) /
+						  UKL_TRAMPOLINE_SIZE];
+	}
+	return NULL;
+}
+
+/**
+ * ukl_leave_trampoline() - show the program instead of a trampoline
+ * @regs: the application's registers, which a signal or a tracer is to see
+ *
+ * A tracer gets the program's own code back, too: it may set breakpoints there.
+ */
+void ukl_leave_trampoline(struct pt_regs *regs)
+{
+	struct trampoline *t = trampoline_at(regs->ip);
+
+	if (current->ptrace)
+		ukl_unpatch(current->mm);
+	if (t && t->ip)
+		regs->ip = ukl_site_origin(&t->site, t->ip,
+					   regs->ip % UKL_TRAMPOLINE_SIZE);
+}
+
+/**
+ * ukl_step_into_trampoline() - has a single step ended at a trampoline's begin?
+ * @regs: registers of a #DB
+ *
+ * The jump there is not to be seen: the step goes on, over the instruction that
+ * the jump has replaced. Behind that one the program itself is stepped through.
+ */
+noinstr bool ukl_step_into_trampoline(struct pt_regs *regs)
+{
+	unsigned int offset = regs->ip % UKL_TRAMPOLINE_SIZE;
+	struct trampoline *t = trampoline_at(regs->ip);
+
+	if (t && t->ip && offset)
+		regs->ip = ukl_site_origin(&t->site, t->ip, offset);
+	return t && t->ip && !offset;
+}
+
+/**
+ * ukl_unpatch() - put the program's own code back, for good
+ * @mm: the process', of which a thread is to leave CPL 0, or which is traced
+ *
+ * Threads in a trampoline are at CPL 0, and find it where it was. Where the program
+ * has changed its code since, that stays.
+ *
+ * Return: false when memory was short.
+ */
+bool ukl_unpatch(struct mm_struct *mm)
+{
+	struct ukl_mm *um = mm->context.ukl;
+	struct trampoline_page *page;
+	struct trampoline *t;
+	unsigned int i, n;
+	bool all = true;
+	int ret;
+
+	if (!um)
+		return true;
+	mmap_write_lock(mm);
+	for (i = 0; !um->off && i < um->nr_pages; i++) {
+		page = um->pages[i];
+		for (n = 0; n < page->used; n++) {
+			t = &page->trampolines[n];
+			ret = 0;
+			if (t->ip)
+				ret = replace_code(mm, t->ip - t->site.before,
+						   t->jump, t->code, UKL_JUMP_LEN);
+			if (ret && ret != -EINVAL && ret != -EFAULT)
+				all = false;
+		}
+	}
+	if (all)
+		um->off = true;
+	mmap_write_unlock(mm);
+	return all;
+}
+
+/**
+ * ukl_traced() - a tracer has attached to a task
+ * @task: which may set breakpoints from now on
+ */
+void ukl_traced(struct task_struct *task)
+{
+	struct mm_struct *mm = get_task_mm(task);
+
+	if (!mm)
+		return;
+	ukl_unpatch(mm);
+	mmput(mm);
+}
+
+/**
+ * ukl_deactivate_mm() - a thread ends, or leaves its program by exec
+ * @task: the thread
+ * @mm: the address space that it leaves, to whose calls its own are added; NULL
+ *	when it was a kernel thread
+ */
+void ukl_deactivate_mm(struct task_struct *task, struct mm_struct *mm)
+{
+	unsigned long n[2] = { task->thread.ukl_syscalls, task->thread.ukl_jumps };
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		atomic64_add(n[i], &all_calls[i]);
+		if (mm && mm->context.ukl)
+			atomic64_add(n[i], &mm->context.ukl->calls[i]);
+	}
+	ukl_copy_thread(task);
+}
+
+static struct ukl_mm *alloc_mm(struct mm_struct *mm)
+{
+	struct ukl_mm *um = kzalloc(sizeof(*um), GFP_KERNEL);
+
+	if (um) {
+		um->mm = mm;
+		init_task_work(&um->work, look_at_site);
+	}
+	return um;
+}
+
+/**
+ * ukl_patch_exec() - a new program begins, in a new address space
+ * @binary: it runs at CPL 0 and has not been linked for that
+ */
+void ukl_patch_exec(bool binary)
+{
+	/* Without memory for it the program stays as it is. */
+	if (binary && patch_after)
+		current->mm->context.ukl = alloc_mm(current->mm);
+}
+
+/**
+ * ukl_dup_mm() - a process forks
+ * @oldmm: its address space, locked
+ * @mm: the child's, which has the same mappings
+ */
+int ukl_dup_mm(struct mm_struct *oldmm, struct mm_struct *mm)
+{
+	struct ukl_mm *old = oldmm->context.ukl, *new;
+	unsigned int i;
+
+	if (!old)
+		return 0;
+	new = alloc_mm(mm);
+	if (!new)
+		return -ENOMEM;
+	mm->context.ukl = new;
+	new->off = old->off;
+	memcpy(new->sites, old->sites, sizeof(old->sites));
+	for (i = 0; i < old->nr_pages; i++) {
+		new->pages[i] = kmemdup(old->pages[i], sizeof(*old->pages[i]),
+					GFP_KERNEL);
+		if (!new->pages[i])
+			return -ENOMEM;
+		new->nr_pages++;
+	}
+	return 0;
+}
+
+/**
+ * ukl_free_mm() - an address space is gone
+ * @mm: nothing runs in it
+ */
+void ukl_free_mm(struct mm_struct *mm)
+{
+	struct ukl_mm *um = mm->context.ukl;
+	unsigned int i;
+
+	if (!um)
+		return;
+	for (i = 0; i < um->nr_pages; i++)
+		kfree(um->pages[i]);
+	kfree(um);
+}
+
+/*
+ * The lines of both files in /proc, "NAME: NUMBER": the SYSCALL instructions that
+ * were executed at CPL 0 ("sites"), what has become of them (enum ukl_verdict),
+ * and the calls of patched programs by their way.
+ */
+static void show(struct seq_file *m, unsigned int seen,
+		 const unsigned int sites[UKL_SITE_VERDICTS],
+		 const unsigned long calls[2])
+{
+	unsigned int i;
+
+	seq_printf(m, "sites: %u\n", seen);
+	for (i = 0; i < UKL_SITE_VERDICTS; i++)
+		seq_printf(m, "sites %s: %u\n", verdict_names[i], sites[i]);
+	seq_printf(m, "calls by SYSCALL: %lu\ncalls by jump: %lu\n", calls[0],
+		   calls[1]);
+}
+
+static void add_calls(struct task_struct *t, unsigned long calls[2])
+{
+	calls[0] += READ_ONCE(t->thread.ukl_syscalls);
+	calls[1] += READ_ONCE(t->thread.ukl_jumps);
+}
+
+/**
+ * proc_pid_ukl() - /proc/PID/ukl: the patches of a process, since its exec
+ * @m: the file
+ * @ns: unused
+ * @pid: unused
+ * @task: the leader of the process
+ */
+int proc_pid_ukl(struct seq_file *m, struct pid_namespace *ns, struct pid *pid,
+		 struct task_struct *task)
+{
+	unsigned int sites[UKL_SITE_VERDICTS] = {}, seen = 0, i;
+	struct mm_struct *mm = get_task_mm(task);
+	unsigned long calls[2] = {};
+	struct task_struct *t;
+	struct ukl_mm *um;
+
+	if (!mm)
+		return 0;
+	um = mm->context.ukl;
+	for (i = 0; um && i < SITES; i++) {
+		if (!um->sites[i].ip)
+			continue;
+		seen++;
+		if (um->sites[i].verdict < UKL_SITE_VERDICTS)
+			sites[um->sites[i].verdict]++;
+	}
+	for (i = 0; um && i < 2; i++)
+		calls[i] = atomic64_read(&um->calls[i]);
+	rcu_read_lock();
+	for_each_thread(task, t)
+		add_calls(t, calls);
+	rcu_read_unlock();
+	mmput(mm);
+	show(m, seen, sites, calls);
+	return 0;
+}
+
+static void all(unsigned int sites[UKL_SITE_VERDICTS], unsigned long calls[2])
+{
+	struct task_struct *p, *t;
+	unsigned int i;
+
+	for (i = 0; i < UKL_SITE_VERDICTS; i++)
+		sites[i] = atomic_read(&all_sites[i]);
+	for (i = 0; i < 2; i++)
+		calls[i] = atomic64_read(&all_calls[i]);
+	rcu_read_lock();
+	for_each_process_thread(p, t)
+		add_calls(t, calls);
+	rcu_read_unlock();
+}
+
+/* /proc/ukl: the same of all processes since the start of the system */
+static int show_all(struct seq_file *m, void *v)
+{
+	unsigned int sites[UKL_SITE_VERDICTS];
+	unsigned long calls[2];
+
+	all(sites, calls);
+	show(m, atomic_read(&all_seen), sites, calls);
+	return 0;
+}
+
+/**
+ * ukl_patch_report() - with ukl.stats, say what was patched
+ *
+ * At the end of the system, when all programs have ended.
+ */
+void ukl_patch_report(void)
+{
+	unsigned int sites[UKL_SITE_VERDICTS];
+	unsigned long calls[2];
+
+	if (!stats)
+		return;
+	all(sites, calls);
+	pr_warn("ukl: calls: %lu by jump, %lu by SYSCALL; sites: %u patched of %u\n",
+		calls[1], calls[0], sites[UKL_SITE_PATCHED],
+		atomic_read(&all_seen));
+}
+
+static int __init make_file(void)
+{
+	proc_create_single("ukl", 0444, NULL, show_all);
+	return 0;
+}
+fs_initcall(make_file);
