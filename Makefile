@@ -6,7 +6,6 @@ APP ?= redis
 # An installed program is an application, too.
 ifneq ($(BIN),)
 override APP := bin-$(notdir $(BIN))
-MODE ?= binary
 endif
 SUITE ?= syscalls
 VARIANT ?= ukl
@@ -16,7 +15,7 @@ S := scripts
 # they start are of other projects, and get none of this make's flags.
 # Only those that are set: "export" alone would set the others to nothing.
 words := ACCEL APPEND ARGS CMDLINE CONFIG CPU CPUS FILES JOBS MACHINE MEMORY MODE MODES PORTS \
-	PROFILE QEMU QEMU_OPTS RUN RUNS SNAPSHOT T TIMEOUT WINDOW
+	PROFILE QEMU QEMU_OPTS ROWS RUN RUNS SNAPSHOT T TIMEOUT WINDOW
 MAKEOVERRIDES :=
 unexport MAKEFLAGS MFLAGS MAKELEVEL
 # One clock for all progress lines.
@@ -28,7 +27,7 @@ CPUS ?= 2
 endif
 $(foreach word,$(words),$(if $(filter undefined,$(origin $(word))),,$(eval export $(word))))
 
-.PHONY: help setup run image snapshot inspect explain bzimage debug gdb kernel test bench bench-diff profile \
+.PHONY: help setup run image snapshot inspect explain bzimage debug gdb kernel test test-languages bench bench-diff profile \
 	linux-tree refresh-patches rebase menuconfig savedefconfig clean distclean
 
 help:
@@ -44,6 +43,7 @@ help:
 	@echo '  make debug APP=x        a shell beside it, with strace, gdb, perf, bpftrace'
 	@echo '  make gdb APP=x          the whole machine in gdb: [RUN=file of commands]'
 	@echo '  make test [T="name..."] all tests, or some (tests/run.sh -l lists them)'
+	@echo '  make test-languages [ROWS="lang-go..."]  a program of every language'
 	@echo '  make bench SUITE=$(subst $(eval ) ,|,$(patsubst tests/bench/suites/%.sh,%,$(wildcard tests/bench/suites/*.sh)))|all'
 	@echo '             [MODES="small linked binary stock tiny distro"] [RUNS=10]   side by side'
 	@echo '  make bench-diff OLD=dir NEW=dir          what changed between two results'
@@ -100,6 +100,9 @@ kernel: setup
 
 test: setup
 	@tests/run.sh
+
+test-languages: setup
+	@ROWS="$${ROWS:-all}" tests/run.sh languages
 
 bench: setup
 	@$(S)/bench.sh $(SUITE)

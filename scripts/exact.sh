@@ -11,7 +11,7 @@ set -eu
 
 app=${1:?usage: exact.sh APP VARIANT}
 variant=${2:?usage: exact.sh APP VARIANT}
-select_mode
+select_mode "$app"
 root=$(app_dir "$app")/root
 mkdir -p "$BUILD/exact"
 work=$(mktemp -d "$BUILD/exact/new.XXXXXX")

@@ -13,9 +13,8 @@ set -eu
 app=${1:?usage: image.sh APP}
 select_image "$app"
 
-case $mode-$app in
-linked-bin-*) die "an installed program is not relinked: MODE=binary, user, stock, tiny or distro runs ${app#bin-}" ;;
-*-bin-*) ;;
+case $app in
+bin-*) ;;
 *) "$ROOT/scripts/build-app.sh" "$app" ;;
 esac
 exact_variant "$app"

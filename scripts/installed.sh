@@ -48,39 +48,19 @@ put()
 	cp -RL --preserve=mode "$1" "$out/root$2"
 }
 
-# objects FILE: the interpreter and shared objects that it needs, as the system's
-# own loader finds them
-objects()
-{
-	objdump -p "$1" 2>/dev/null | grep -qE '^ *(NEEDED|INTERP) ' || return 0
-	ldd "$1" >"$out/ldd" 2>&1 || die "the loader does not take $1: $(tail -n 1 "$out/ldd")"
-	missing=$(awk '/=> not found/ { print $1 }' "$out/ldd" | paste -sd' ')
-	[ -z "$missing" ] || die "$1 needs shared objects that are not installed: $missing"
-	awk '$2 == "=>" && $3 ~ /^\// { print $3; next } $1 ~ /^\// { print $1 }' "$out/ldd"
-}
-
 put "$bin" "$bin"
 for pair in ${FILES:-}; do
 	put "${pair%%:*}" "${pair#*:}"
 done
-# What is opened by its name while the program runs (plug-ins among FILES) has
-# needs of its own.
-find "$out/root" -type f -size +64c | while read -r f; do
-	[ "$(head -c 4 "$f" | tail -c 3)" != ELF ] || objects "$f"
-done | sort -u >"$out/objects"
-while read -r f; do
-	[ -e "$out/root$f" ] || put "$f" "$f"
-done <"$out/objects"
-# libc asks for these when a program looks for users, or runs as one.
-[ -e "$out/root/etc/passwd" ] || echo 'root:x:0:0:root:/:/bin/sh' >"$out/root/etc/passwd"
-[ -e "$out/root/etc/group" ] || echo 'root:x:0:' >"$out/root/etc/group"
+add_objects "$out/root"
+users "$out/root"
 [ ! -d "$out/root/tmp" ] || chmod 1777 "$out/root/tmp"
-rm -f "$out/ldd" "$out/objects"
 
 {
 	echo "NAME = bin-$name"
 	echo "SUMMARY = $bin of this system"
 	echo "SOURCE = local"
+	echo "MODE = binary"
 	echo "FILES = root$bin:$bin"
 	echo "EXEC = $bin"
 	echo "MOUNTS = proc proc /proc"

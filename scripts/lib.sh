@@ -94,33 +94,88 @@ recipe()
 	"$ROOT/scripts/recipe.sh" "$recipe_file" ${2+"$2"}
 }
 
-# select_mode: set $mode, how the application runs, and $kernel, on what:
+# select_mode APP: set $mode, how the application runs, and $kernel, on what. The
+# environment's MODE has precedence over the recipe's:
 #   MODE=linked  built with unilinux-cc; CPL 0, calls
-#   MODE=binary  built with plain musl; CPL 0, by the SYSCALL instruction
+#   MODE=binary  built with plain musl, or as the recipe builds it; CPL 0, by the
+#                SYSCALL instruction
 #   MODE=user    the same at ring 3 of our kernel
 #   MODE=stock   the same on Linux unpatched, same version and configuration
 #   MODE=tiny    the same, configured as make tinyconfig does
 #   MODE=distro  the same on the kernel of Debian's linux-image-cloud-amd64
+# $own_mode is linked when the program is relinked for the first and built with
+# plain musl for the others, else it is taken as it is, or as the recipe builds it.
 # shellcheck disable=SC2034 # for the scripts that source this
 select_mode()
 {
-	mode=${MODE:-linked}
+	own_mode=$(recipe "$1" MODE) || exit 1
+	own_mode=${own_mode:-linked}
+	mode=${MODE:-$own_mode}
 	case $mode in
 	linked | binary | user) kernel=ukl ;;
 	stock | distro) kernel=$mode ;;
 	tiny) kernel=stock-tiny ;;
 	*) die "MODE must be linked, binary, user, stock, tiny or distro, not '$mode'" ;;
 	esac
+	[ "$mode" != linked ] || [ "$own_mode" = linked ] ||
+		die "$1 is not relinked: MODE=binary, user, stock, tiny or distro runs it"
 }
 
-# app_dir APP: where it is built; all modes but linked share the plain build, and
-# an installed program is built already
+# app_dir APP: where it is built; all modes but linked share the plain build
 app_dir()
 {
-	case $mode-$1 in
-	linked-* | *-bin-*) echo "$BUILD/apps/$1" ;;
+	case $mode-$own_mode in
+	linked-* | *-binary | *-user) echo "$BUILD/apps/$1" ;;
 	*) echo "$BUILD/apps/$1+stock" ;;
 	esac
+}
+
+# objects FILE ROOT [SYSTEM]: the interpreter and the shared objects that a file of
+# the image ROOT needs, as the loader of this system finds them, or that of the one
+# that is unpacked in the directory SYSTEM
+objects()
+{
+	objdump -p "$1" 2>/dev/null | grep -qE '^ *(NEEDED|INTERP) ' || return 0
+	if [ -n "${3:-}" ]; then
+		loader=$3/lib64/ld-linux-x86-64.so.2
+		[ -x "$loader" ] || die "PACKAGES has no loader of shared objects, which ${1##*/} needs"
+		loaded=$(LD_TRACE_LOADED_OBJECTS=1 "$loader" --inhibit-cache \
+			--library-path "$3/lib/x86_64-linux-gnu:$3/usr/lib/x86_64-linux-gnu" "$1" 2>&1)
+	else
+		loaded=$(ldd "$1" 2>&1)
+	fi || die "the loader does not take $1: $(echo "$loaded" | tail -n 1)"
+	# A plug-in leaves some to the program that opens it.
+	for missing in $(echo "$loaded" | awk '/=> not found/ { print $1 }'); do
+		[ -n "$(find "$2" -name "$missing" | head -n 1)" ] ||
+			die "$1 needs a shared object that is not there: $missing"
+	done
+	echo "$loaded" | awk '$2 == "=>" && $3 ~ /^\// { print $3; next } $1 ~ /^\// { print $1 }'
+}
+
+# add_objects ROOT [SYSTEM]: to the files of an image, what their executables and
+# shared objects need and is not there. What is opened by its name while the program
+# runs (plug-ins) has needs of its own.
+add_objects()
+{
+	needed=$(find "$1" -type f -size +64c | while read -r elf; do
+		[ "$(head -c 4 "$elf" | tail -c 3)" != ELF ] || objects "$elf" "$1" "${2:-}" || exit 1
+	done) || exit 1
+	for elf in $(printf '%s\n' "$needed" | sort -u); do
+		guest=${elf#"$1"}
+		guest=${guest#"${2:-}"}
+		[ -e "$1$guest" ] || {
+			mkdir -p "$1$(dirname "$guest")"
+			cp -L --preserve=mode "$elf" "$1$guest"
+		}
+	done
+}
+
+# users ROOT: what libc asks for when a program looks for users, or runs as one
+users()
+{
+	mkdir -p "$1/etc"
+	[ -e "$1/etc/passwd" ] || echo 'root:x:0:0:root:/:/bin/sh' >"$1/etc/passwd"
+	[ -e "$1/etc/group" ] || echo 'root:x:0:' >"$1/etc/group"
 }
 
 # select_image APP: after select_mode, set $variant, the kernel's, and $image,
@@ -131,7 +186,7 @@ app_dir()
 # shellcheck disable=SC2034,SC2086
 select_image()
 {
-	select_mode
+	select_mode "$1"
 	words=$(recipe "$1" CONFIG) || exit 1
 	extra=${CONFIG:-}
 	profile=${PROFILE:-$(recipe "$1" PROFILE)}

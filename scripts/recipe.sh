@@ -10,16 +10,18 @@ file=${1:?usage: recipe.sh FILE [KEY]}
 
 awk -v file="${file#"$ROOT"/}" -v key="${2:-}" '
 	BEGIN {
-		known = "NAME SUMMARY SOURCE HOST BUILD FILES EXEC ARGS ENV MOUNTS CONFIG CMDLINE MEMORY PORTS NET PROFILE SYSCALLS SOCKETS READY"
+		known = "NAME SUMMARY MODE SOURCE PACKAGES HOST BUILD FILES EXEC ARGS ENV MOUNTS CONFIG CMDLINE MEMORY PORTS NET PROFILE SYSCALLS SOCKETS READY"
 		n = split(known, w, " ")
 		for (i = 1; i <= n; i++)
 			is_key[w[i]] = 1
 		format["SOURCE"] = "^(local|debian:[a-z0-9][a-z0-9.+-]*)$"
+		format["MODE"] = "^(linked|binary|user)$"
+		format["PACKAGES"] = "^[a-z0-9][a-z0-9.+-]*([ \t]+[a-z0-9][a-z0-9.+-]*)*$"
 		format["HOST"] = "^[a-z0-9][a-z0-9.+-]*([ \t]+[a-z0-9][a-z0-9.+-]*)*$"
 		format["EXEC"] = "^/[^ ]+$"
 		format["ENV"] = "^[A-Za-z_][A-Za-z0-9_]*="
 		format["MOUNTS"] = "^[^ \t]+[ \t]+[^ \t]+[ \t]+/[^ \t]*([ \t]+[^ \t]+)?$"
-		format["FILES"] = "^[^: \t]+:/[^: \t]+([ \t]+[^: \t]+:/[^: \t]+)*$"
+		format["FILES"] = "^([^: \t]+:)?/[^: \t]+([ \t]+([^: \t]+:)?/[^: \t]+)*$"
 		format["CONFIG"] = "^[a-z0-9]+([ \t]+[a-z0-9]+)*$"
 		format["MEMORY"] = "^[1-9][0-9]*$"
 		format["PORTS"] = "^[1-9][0-9]*:[1-9][0-9]*([ \t]+[1-9][0-9]*:[1-9][0-9]*)*$"
@@ -28,11 +30,13 @@ awk -v file="${file#"$ROOT"/}" -v key="${2:-}" '
 		format["SYSCALLS"] = "^[a-z0-9_]+([ \t]+[a-z0-9_]+)*$"
 		format["SOCKETS"] = "^(unix|inet|packet)([ \t]+(unix|inet|packet))*$"
 		hint["SOURCE"] = "local, or debian:<source package>"
+		hint["MODE"] = "linked, binary or user"
+		hint["PACKAGES"] = "names of Debian packages"
 		hint["HOST"] = "names of Debian packages"
 		hint["EXEC"] = "an absolute path in the guest"
 		hint["ENV"] = "VARIABLE=value"
 		hint["MOUNTS"] = "<fstype> <source> </target> [options]"
-		hint["FILES"] = "<file of the build or of the recipe>:</path in the guest>"
+		hint["FILES"] = "<file of the build or of the recipe>:</path in the guest>, or </path> of PACKAGES"
 		hint["CONFIG"] = "names of fragments in configs/"
 		hint["MEMORY"] = "a number of MiB"
 		hint["PORTS"] = "<port of the host>:<port of the guest>"
