@@ -14,47 +14,64 @@ rows=${ROWS:-$QUICK}
 [ "$rows" != all ] || rows=$(cd "$ROOT/apps" && ls -d -- */check | sed 's,/check,,' | paste -sd' ')
 port=$(free_port)
 
-# get PATH: one HTTP request to the forwarded port, to $OUT/answer
-get()
+# ask REQUEST: send it to the forwarded port, and have what comes until the end in
+# $OUT/answer. "/PATH" is GET of HTTP, anything else is sent as printf writes it.
+ask()
 {
+	text=$1
+	case $1 in
+	/*) text="GET $1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" ;;
+	esac
 	# shellcheck disable=SC2016 # for the inner shell
-	timeout 60 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$0" &&
-		printf "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" "$1" >&3 && cat <&3' \
-		"$port" "$1" 2>/dev/null | tr -d '\r' >"$OUT/answer"
-	grep -q '^HTTP/1.1 200 ' "$OUT/answer"
+	timeout 60 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$0" && printf "$1" >&3 && cat <&3' \
+		"$port" "$text" 2>/dev/null | tr -d '\r' >"$OUT/answer"
+	case $1 in
+	/*) grep -q '^HTTP/1.[01] 200 ' "$OUT/answer" ;;
+	*) [ -s "$OUT/answer" ] ;;
+	esac
 }
 
-# serves PATH REGEX...: start the application unless it runs, and get PATH; each
+# serves REQUEST REGEX...: start the application unless it runs, and ask; each
 # expression is in a line of the answer
 serves()
 {
-	path=$1
+	request=$1
 	shift
 	[ -n "$started" ] || {
 		started=yes
-		PORTS=$port:$(sed -n 's/^ports=[0-9]*://p' "$image/info") \
+		PORTS=$port:$("$ROOT/scripts/recipe.sh" "$ROOT/apps/$app/recipe" PORTS | cut -d: -f2) \
 			QEMU_OPTS="-pidfile $OUT/$app.pid" start_app "$app" "$app"
-		until_seen 240 get "$path"
+		until_seen 240 ask "$request"
 	}
-	if ! get "$path"; then
-		fail "$app: answers GET $path" "$(clean_console "$OUT/$app" | tail -n 2)"
+	asked=
+	case $request in
+	/*) asked="$request: " ;;
+	esac
+	if ! ask "$request"; then
+		fail "$app: ${asked}answers" "$(clean_console "$OUT/$app" | tail -n 2)"
 		return
 	fi
 	for regex; do
-		shows "$app: GET $path: $regex" "$OUT/answer" "$regex"
+		shows "$app: $asked$regex" "$OUT/answer" "$regex"
 	done
 }
 
-# ends STATUS [PATH]: with GET PATH a server ends; other programs have done their
-# work then
+# stops: end a server that does not end by itself
+stops()
+{
+	kill "$(cat "$OUT/$app.pid" 2>/dev/null)" 2>/dev/null
+	finish_app
+}
+
+# ends STATUS [REQUEST]: a server does when it is asked to; other programs when
+# their work is done
 ends()
 {
 	if [ -n "$started" ]; then
-		get "$2"
-		# One that does not heed it
+		ask "$2"
+		# Or it has not heeded that.
 		until_seen 30 false
-		kill "$(cat "$OUT/$app.pid" 2>/dev/null)" 2>/dev/null
-		finish_app
+		stops
 	else
 		TIMEOUT=300 run_app "$app" "$app"
 	fi
@@ -74,7 +91,6 @@ for app in $rows; do
 	[ -f "$ROOT/apps/$app/check" ] || quit "$app" "there is no apps/$app/check"
 	started=
 	image "$app"
-	image=$BUILD/images/$app+$("$ROOT/scripts/recipe.sh" "$ROOT/apps/$app/recipe" MODE)
 	# shellcheck disable=SC1090 # one for each application
 	. "$ROOT/apps/$app/check"
 	! complaint=$(kernel_complaints "$OUT/$app") || fail "$app: kernel" "$complaint"
