@@ -8,6 +8,7 @@
 # From the environment, beside MODE, CONFIG and CPUS (see image.sh):
 #   MACHINE=microvm|q35|pc   ACCEL=tcg|kvm   CPU=model    MEMORY=MiB
 #   PORTS="host:guest ..."; one number is for both   TIMEOUT=seconds
+#                  (or as docs/porting.md says for NET = frames)
 #   SNAPSHOT=1     go on where snapshot.sh has saved the machine
 #   ARGS="..."     instead of the arguments in the image
 #   APPEND="..."   more kernel parameters
@@ -112,18 +113,31 @@ set -- -M "$machine" -accel "$accel" -cpu "${CPU:-$cpu}" -smp "$CPUS" -m "$MEMOR
 	-kernel "$kernel_file" \
 	-debugcon "file:$tmp/status" -global isa-debugcon.iobase=0xe9
 
-if [ "$(info net)" = dhcp ]; then
+net=$(info net)
+for p in $PORTS; do
+	case $p in
+	*[!0-9:]* | *:*:* | :* | *: | [!0-9]*) die "PORTS must be host:guest, not '$p'" ;;
+	esac
+done
+case $net in
+dhcp)
 	netdev=user,id=n0
 	for p in $PORTS; do
-		case $p in
-		*[!0-9:]* | *:*:* | :* | *: | [!0-9]*) die "PORTS must be host:guest, not '$p'" ;;
-		esac
 		! port_taken "${p%:*}" ||
 			die "port ${p%:*} of this host is in use: end its user, or choose another with PORTS=$((${p%:*} + 1)):${p#*:}"
 		netdev=$netdev,hostfwd=tcp:127.0.0.1:${p%:*}-:${p#*:}
 	done
 	set -- "$@" -netdev "$netdev" -device "$nic,netdev=n0"
-fi
+	;;
+frames)
+	card=0
+	for p in $PORTS; do
+		set -- "$@" -netdev "socket,id=n$card,udp=127.0.0.1:${p#*:},localaddr=127.0.0.1:${p%:*}" \
+			-device "$nic,netdev=n$card,mac=52:54:00:00:00:0$card"
+		card=$((card + 1))
+	done
+	;;
+esac
 
 # Not 0x402, where SeaBIOS writes.
 append=ukl.debugcon=0xe9
@@ -193,7 +207,7 @@ fi
 
 say "run: $app${MODE:+ ($mode)} on $MACHINE, $ACCEL, $CPUS CPU, $MEMORY MiB; $quit"
 for p in $PORTS; do
-	[ "$(info net)" != dhcp ] ||
+	[ "$net" != dhcp ] ||
 		say "run: port ${p%:*} of 127.0.0.1 is port ${p#*:} of the guest$(
 			[ "${p#*:}" != 6379 ] || echo ": redis-cli -p ${p%:*} ping")"
 done

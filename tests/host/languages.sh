@@ -3,7 +3,8 @@
 # programs of every language, as Debian ships or its compilers make them, do their work
 #
 # ROWS="lang-go ..." are the applications to run, "all" for those that have a file
-# "check": shell, of the functions below. Without it, those that need little.
+# "check": shell, of the functions below. Without it, those that need little. A word
+# "lang-go:user" is for another MODE than the recipe's.
 set -u
 . "$(dirname -- "$0")/../lib.sh"
 
@@ -11,7 +12,7 @@ QUICK='lang-python'
 
 rows=${ROWS:-$QUICK}
 # shellcheck disable=SC2012 # our own names
-[ "$rows" != all ] || rows=$(cd "$ROOT/apps" && ls -d -- */check | sed 's,/check,,' | paste -sd' ')
+[ "$rows" != all ] || rows="$(cd "$ROOT/apps" && ls -d -- */check | sed 's,/check,,' | paste -sd' ') packets:binary"
 port=$(free_port)
 
 # ask REQUEST: send it to the forwarded port, and have what comes until the end in
@@ -40,7 +41,7 @@ serves()
 	[ -n "$started" ] || {
 		started=yes
 		PORTS=$port:$("$ROOT/scripts/recipe.sh" "$ROOT/apps/$app/recipe" PORTS | cut -d: -f2) \
-			QEMU_OPTS="-pidfile $OUT/$app.pid" start_app "$app" "$app"
+			QEMU_OPTS="-pidfile $OUT/pid" start_app "$app" "$app"
 		until_seen 240 ask "$request"
 	}
 	asked=
@@ -48,18 +49,18 @@ serves()
 	/*) asked="$request: " ;;
 	esac
 	if ! ask "$request"; then
-		fail "$app: ${asked}answers" "$(clean_console "$OUT/$app" | tail -n 2)"
+		fail "$row: ${asked}answers" "$(clean_console "$OUT/$app" | tail -n 2)"
 		return
 	fi
 	for regex; do
-		shows "$app: $asked$regex" "$OUT/answer" "$regex"
+		shows "$row: $asked$regex" "$OUT/answer" "$regex"
 	done
 }
 
 # stops: end a server that does not end by itself
 stops()
 {
-	kill "$(cat "$OUT/$app.pid" 2>/dev/null)" 2>/dev/null
+	kill "$(cat "$OUT/pid" 2>/dev/null)" 2>/dev/null
 	finish_app
 }
 
@@ -75,7 +76,7 @@ ends()
 	else
 		TIMEOUT=300 run_app "$app" "$app"
 	fi
-	is "$app: exit status" "$status" "$1"
+	is "$row: exit status" "$status" "$1"
 }
 
 # prints REGEX...: each is in a line of the console
@@ -83,15 +84,18 @@ prints()
 {
 	clean_console "$OUT/$app" >"$OUT/$app.console"
 	for regex; do
-		shows "$app: prints $regex" "$OUT/$app.console" "$regex"
+		shows "$row: prints $regex" "$OUT/$app.console" "$regex"
 	done
 }
 
-for app in $rows; do
-	[ -f "$ROOT/apps/$app/check" ] || quit "$app" "there is no apps/$app/check"
+for row in $rows; do
+	app=${row%:*}
+	[ -f "$ROOT/apps/$app/check" ] || quit "$row" "there is no apps/$app/check"
+	unset MODE
+	[ "$app" = "$row" ] || export MODE="${row#*:}"
 	started=
 	image "$app"
 	# shellcheck disable=SC1090 # one for each application
 	. "$ROOT/apps/$app/check"
-	! complaint=$(kernel_complaints "$OUT/$app") || fail "$app: kernel" "$complaint"
+	! complaint=$(kernel_complaints "$OUT/$app") || fail "$row: kernel" "$complaint"
 done
