@@ -213,6 +213,19 @@ static int parse_mount(struct ukl_manifest *m, char *val)
 	return 0;
 }
 
+static int parse_ids(struct ukl_manifest *m, char *val)
+{
+	char *word;
+
+	m->nr_ids = 0;
+	while ((word = strsep(&val, ":"))) {
+		if (m->nr_ids == ARRAY_SIZE(m->ids) ||
+		    kstrtouint(strim(word), 10, &m->ids[m->nr_ids++]))
+			return -EINVAL;
+	}
+	return m->nr_ids < 2 ? -EINVAL : 0;
+}
+
 static int parse_line(struct ukl_manifest *m, unsigned int nr, char *line)
 {
 	char *val = line, *key = strsep(&val, " \t");
@@ -231,6 +244,10 @@ static int parse_line(struct ukl_manifest *m, unsigned int nr, char *line)
 		m->cwd = val ? strim(val) : "";
 		if (*m->cwd == '/')
 			return 0;
+	} else if (!strcmp(key, "user")) {
+		want = "<user>:<group>[:<group>...], all of them numbers";
+		if (!parse_ids(m, val))
+			return 0;
 	} else if (!strcmp(key, "env")) {
 		want = "NAME=value";
 		if (env_valid(val))
@@ -242,7 +259,7 @@ static int parse_line(struct ukl_manifest *m, unsigned int nr, char *line)
 		if (ret != -EINVAL)
 			return ret;
 	} else {
-		ukl_say("ukl: %s:%u: unknown key \"%s\"; known are exec, arg, env, cwd and mount\n",
+		ukl_say("ukl: %s:%u: unknown key \"%s\"; known are exec, arg, env, cwd, user and mount\n",
 			UKL_MANIFEST, nr, key);
 		return -EINVAL;
 	}

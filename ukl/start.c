@@ -7,6 +7,7 @@
  * orphans, and powers the machine off with the application's exit status.
  */
 #include <linux/binfmts.h>
+#include <linux/cred.h>
 #include <linux/delay.h>
 #include <linux/device/driver.h>
 #include <linux/fdtable.h>
@@ -30,6 +31,7 @@
 #include <uapi/linux/wait.h>
 
 #include "../fs/internal.h"
+#include "../kernel/uid16.h"
 #include "patch.h"
 #include "start.h"
 
@@ -430,6 +432,34 @@ static void write_resolv_conf(void)
 }
 #endif
 
+#ifdef CONFIG_MULTIUSER
+/* With other user and group ids than root's go its capabilities. */
+static int become(const unsigned int *ids, unsigned int nr)
+{
+	struct group_info *groups;
+	unsigned int i;
+	int ret;
+
+	if (!nr)
+		return 0;
+	groups = groups_alloc(nr - 2);
+	if (!groups)
+		return -ENOMEM;
+	for (i = 2; i < nr; i++)
+		groups->gid[i - 2] = make_kgid(&init_user_ns, ids[i]);
+	groups_sort(groups);
+	ret = set_current_groups(groups);
+	put_group_info(groups);
+	ret = ret ?: __sys_setgid(ids[1]);
+	return ret ?: __sys_setuid(ids[0]);
+}
+#else
+static int become(const unsigned int *ids, unsigned int nr)
+{
+	return nr ? -EINVAL : 0;
+}
+#endif
+
 /* The application's process, until it becomes the application. */
 static int app_main(void *data)
 {
@@ -457,6 +487,13 @@ static int app_main(void *data)
 	}
 	set_fs_pwd(current->fs, &path);
 	path_put(&path);
+
+	ret = become(m->ids, m->nr_ids);
+	if (ret) {
+		ukl_say("ukl: cannot become user %u: error %d (%s)\n",
+			m->ids[0], -ret, error_text(ret));
+		do_exit(UKL_STATUS_CANNOT_RUN << 8);
+	}
 
 	ret = ukl_strv_add(&argv, m->exec);
 	for (i = 0; i < m->args.n && !ret; i++)

@@ -10,6 +10,9 @@
 
 #define UKL_MANIFEST	"/ukl.manifest"
 
+/* User, group, and as many supplementary groups as a container may ask for. */
+#define UKL_IDS_MAX	34
+
 /* Statuses with which a shell, too, reports a command it could not run. */
 #define UKL_STATUS_CANNOT_RUN	126
 #define UKL_STATUS_NOT_FOUND	127
@@ -42,6 +45,8 @@ struct ukl_mount {
  * struct ukl_manifest - what to run, and in which surroundings
  * @exec: absolute path of the program
  * @cwd: directory to start it in
+ * @ids: user, group, and supplementary groups to run it as
+ * @nr_ids: number of @ids; 0 for root
  * @args: its arguments, argv[0] excluded
  * @env: its environment
  * @mounts: what to mount first, in this order
@@ -50,6 +55,8 @@ struct ukl_mount {
 struct ukl_manifest {
 	const char *exec;
 	const char *cwd;
+	unsigned int ids[UKL_IDS_MAX];
+	unsigned int nr_ids;
 	struct ukl_strv args;
 	struct ukl_strv env;
 	struct ukl_mount *mounts;

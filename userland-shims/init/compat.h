@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -43,6 +44,19 @@ static inline char *strim(char *str)
 		len--;
 	str[len] = '\0';
 	return str;
+}
+
+static inline int kstrtouint(const char *str, unsigned int base, unsigned int *res)
+{
+	char *end;
+	unsigned long val;
+
+	errno = 0;
+	val = strtoul(str, &end, base);
+	if (errno || *end || !isdigit((unsigned char)*str) || val > UINT_MAX)
+		return -EINVAL;
+	*res = val;
+	return 0;
 }
 
 static inline int kstrtou16(const char *str, unsigned int base, u16 *res)

@@ -12,6 +12,7 @@
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <net/if.h>
 #include <net/route.h>
 #include <signal.h>
@@ -252,6 +253,10 @@ static int run_app(const struct ukl_manifest *m)
 		if (chdir(m->cwd))
 			ukl_say("init: cannot start in the directory %s: %s\n",
 				m->cwd, strerror(errno));
+		else if (m->nr_ids && (setgroups(m->nr_ids - 2, m->ids + 2) ||
+				       setgid(m->ids[1]) || setuid(m->ids[0])))
+			ukl_say("init: cannot become user %u: %s\n",
+				m->ids[0], strerror(errno));
 		else
 			execve(m->exec, (char **)argv.v, (char **)m->env.v);
 		ukl_say("init: cannot execute %s: %s\n", m->exec, strerror(errno));
