@@ -8,7 +8,7 @@
 set -u
 . "$(dirname -- "$0")/../lib.sh"
 
-QUICK='lang-python'
+QUICK='lang-perl lang-lua lang-cpp lang-python deb-busybox packets packets:binary'
 
 rows=${ROWS:-$QUICK}
 # shellcheck disable=SC2012 # our own names
