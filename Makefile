@@ -3,8 +3,10 @@
 # what is to be done.
 
 APP ?= redis
-# An installed program is an application, too.
-ifneq ($(BIN),)
+# An installed program is an application, too, and so is a root file system.
+ifneq ($(ROOTFS)$(OCI),)
+override APP := bin-$(notdir $(abspath $(ROOTFS)$(OCI)))
+else ifneq ($(BIN),)
 override APP := bin-$(notdir $(BIN))
 endif
 SUITE ?= syscalls
@@ -14,8 +16,8 @@ S := scripts
 # What scripts take from the environment may be given to make. The builds that
 # they start are of other projects, and get none of this make's flags.
 # Only those that are set: "export" alone would set the others to nothing.
-words := ACCEL APPEND ARGS CMDLINE CONFIG CPU CPUS FILES JOBS MACHINE MEMORY MODE MODES PORTS \
-	PROFILE QEMU QEMU_OPTS ROWS RUN RUNS SNAPSHOT T TIMEOUT WINDOW
+words := ACCEL APPEND ARGS BIN CMDLINE CONFIG CPU CPUS DISK FILES JOBS MACHINE MEMORY MODE MODES OCI PORTS \
+	PROFILE QEMU QEMU_OPTS ROOTFS ROWS RUN RUNS SNAPSHOT T TIMEOUT WINDOW
 MAKEOVERRIDES :=
 unexport MAKEFLAGS MFLAGS MAKELEVEL
 # One clock for all progress lines.
@@ -35,6 +37,7 @@ help:
 	@echo
 	@echo '  make run [APP=$(APP)]     build an application and boot it in QEMU'
 	@echo '  make run BIN=/path [FILES="/path..."]    an installed program as it is, at CPL 0'
+	@echo '  make run ROOTFS=dir BIN=/path | OCI=path       a root file system, a container image'
 	@echo '  make image APP=x        only build build/images/x/vmlinux'
 	@echo '  make snapshot APP=x     save it when it is ready; "make run APP=x SNAPSHOT=1" goes on there'
 	@echo '  make inspect APP=x      the system calls that it can make, the parts of its kernel'
@@ -54,6 +57,7 @@ help:
 	@echo '  MODE=linked|binary|user|stock|tiny|distro  how it runs: calls or SYSCALL at CPL 0, ring 3'
 	@echo '  PROFILE=fast|small      a kernel for speed, or the smallest one for this application'
 	@echo '  CPUS=n MEMORY=MiB MACHINE=microvm|q35|pc ACCEL=tcg|kvm TIMEOUT=s'
+	@echo '  DISK=1                  the root file system on a disk instead of in memory'
 	@echo '  PORTS="host:guest" ARGS="..." APPEND="kernel parameters"'
 	@echo '  CONFIG="$(patsubst configs/%.config,%,$(filter-out %/base.config %/small.config %/ukl.config %/stock.config %/tiny.config %/off.config,$(wildcard configs/*.config)))"'
 	@echo
@@ -74,7 +78,8 @@ run: image
 	@$(S)/run.sh $(APP)
 
 image: setup
-	@[ -z "$(BIN)" ] || $(S)/installed.sh "$(BIN)"
+	@if [ -n "$(ROOTFS)$(OCI)" ]; then $(S)/rootfs.sh "$(APP:bin-%=%)"; \
+		elif [ -n "$(BIN)" ]; then $(S)/installed.sh "$(BIN)"; fi
 	@$(S)/image.sh $(APP)
 
 snapshot: setup

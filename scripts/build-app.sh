@@ -8,6 +8,9 @@
 # all; the shared objects that its files need are added, from PACKAGES or, when
 # there are none, from this system.
 #
+# From the environment, beside MODE: FILES="/path /path:/guest/path ..." are further
+# files and directories of this system.
+#
 # The recipe's BUILD commands run each time, in that directory: they are make,
 # or short. It begins anew only when the recipe, the C library or the source
 # changed.
@@ -23,7 +26,7 @@ build=$(basename "$OUT")
 locked "app-$build"
 
 if [ "$own_mode" != linked ]; then
-	SYSROOT= CC=gcc
+	SYSROOT="" CC=gcc
 elif [ "$mode" = linked ]; then
 	SYSROOT=$BUILD/sysroot CC=unilinux-cc
 	libc
@@ -112,6 +115,9 @@ for pair in $(recipe "$app" FILES); do
 	mkdir -p "$(dirname "$guest")"
 	# Into a directory that another entry has made, too.
 	cp -RT "$follow" --preserve=mode "$host" "$guest"
+done
+for pair in ${FILES:-}; do
+	add_file "$pair" "$OUT/unstripped"
 done
 if [ "$own_mode" != linked ]; then
 	add_objects "$OUT/unstripped" "$PACKAGES"

@@ -5,7 +5,8 @@
 #
 # From the environment: MODE, CONFIG and CPUS select another build and kernel
 # (see lib.sh), whose names are then appended to that directory's; CMDLINE adds
-# kernel parameters. The kernel of MODE=distro takes its root file system from
+# kernel parameters; DISK=1 makes the root file system a disk beside the image, rootfs.ext4,
+# in the place of memory. The kernel of MODE=distro takes its root file system from
 # a file of its own, rootfs.cpio.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
@@ -35,7 +36,12 @@ if [ -z "$(find "$tool" -newer "$ROOT/scripts/mkimage.c" 2>/dev/null)" ]; then
 fi
 
 say "image $(basename "$image")"
-root=$(app_dir "$app")/root
+root=$(readlink -f "$(app_dir "$app")/root")
+# A root file system that root has unpacked is right as it is.
+owners='0 0'
+case $(recipe "$app" FILES)-$(id -u) in
+root:/-0) owners='%U %G' ;;
+esac
 exec_path=$(recipe "$app" EXEC)
 net=$(recipe "$app" NET)
 
@@ -44,6 +50,8 @@ net=$(recipe "$app" NET)
 	echo "exec $exec_path"
 	recipe "$app" ARGS | xargs -r printf 'arg %s\n'
 	recipe "$app" ENV | sed 's/^/env /'
+	recipe "$app" CWD | sed 's/^/cwd /'
+	recipe "$app" USER | sed 's/^/user /'
 	recipe "$app" MOUNTS | sed 's/^/mount /'
 } >"$image/ukl.manifest"
 
@@ -64,9 +72,35 @@ stock | tiny | distro)
 	;;
 esac
 
-bad=$(find "$root" -name '*[[:space:]]*' | head -n 1)
-[ -z "$bad" ] || die "a file name with white space cannot go into an image: ${bad#"$root"}"
+# disk: the root file system as $image/rootfs.ext4; the kernel makes what else it needs
+disk()
 {
+	rm -f "$image/rootfs.ext4"
+	size=$(($(du -sm "$root" | cut -f1) * 5 / 4 + 64))
+	mke2fs -q -F -t ext4 -O ^has_journal -m 0 -E root_owner=0:0 -d "$root" "$image/rootfs.ext4" "${size}M"
+	echo '127.0.0.1 localhost' >"$image/hosts"
+	{
+		[ -d "$root/etc" ] || echo 'mkdir etc'
+		[ -e "$root/etc/hosts" ] || echo "write $image/hosts etc/hosts"
+		[ -d "$root/tmp" ] || printf '%s\n' 'mkdir tmp' 'set_inode_field tmp mode 041777'
+		echo "write $image/ukl.manifest ukl.manifest"
+	} | debugfs -w -f - "$image/rootfs.ext4"
+}
+
+if [ -n "${DISK:-}" ]; then
+	"$ROOT/scripts/setup.sh" e2fsprogs
+	PATH=$PATH:/sbin:/usr/sbin
+	need mke2fs debugfs
+	logged "disk-$(basename "$image")" disk
+	cmdline="$cmdline root=/dev/vda rootfstype=ext4 rw"
+else
+	bad=$(find "$root" -name '*[[:space:]]*' | head -n 1)
+	[ -z "$bad" ] || die "a file name with white space cannot go into an image, but on its disk, with DISK=1: ${bad#"$root"}"
+fi
+if [ -n "${DISK:-}" ]; then
+	# Without a manifest here the kernel looks for it on the disk.
+	printf '%s\n' 'dir /dev 755 0 0' 'nod /dev/console 600 0 0 c 5 1'
+else
 	printf '%s\n' 'dir /dev 755 0 0' 'nod /dev/console 600 0 0 c 5 1' \
 		'nod /dev/null 666 0 0 c 1 3'
 	for d in /etc /tmp; do
@@ -85,8 +119,8 @@ bad=$(find "$root" -name '*[[:space:]]*' | head -n 1)
 	fi
 	[ "$net" != dhcp ] || [ -e "$root/etc/resolv.conf" ] ||
 		echo 'slink /etc/resolv.conf /proc/net/pnp 777 0 0'
-	cpio_list "$root" '' | grep -vE '^[a-z]+ /dev(/console|/null)? ' || :
-} >"$image/rootfs.list"
+	cpio_list "$root" '' "$owners" | grep -vE '^[a-z]+ /dev(/console|/null)? ' || :
+fi >"$image/rootfs.list"
 write_rootfs "$kernel_dir"
 
 if [ "$mode" = distro ]; then
@@ -104,6 +138,7 @@ least=$(((end + $(stat -c %s "$image/rootfs.cpio")) / 1048576 + room))
 {
 	image_info "$app" "$(recipe "$app" MEMORY)" "$least" "$cmdline"
 	[ "$mode" != distro ] || echo "initrd=y"
+	[ -z "${DISK:-}" ] || echo "disk=${image#"$BUILD"/}/rootfs.ext4"
 } >"$image/info"
 file=$image/vmlinux
 [ "$mode" != distro ] || file=$image/vmlinuz

@@ -36,21 +36,8 @@ say "app bin-$name: collecting its files"
 rm -rf "$out"
 mkdir -p "$out/root/etc"
 
-# put HOST GUEST: links become what they point to
-put()
-{
-	case $2 in
-	/*) ;;
-	*) die "FILES: '$2' is not an absolute path in the guest" ;;
-	esac
-	[ -e "$1" ] || die "FILES names $1, which is not there"
-	mkdir -p "$out/root$(dirname "$2")"
-	cp -RL --preserve=mode "$1" "$out/root$2"
-}
-
-put "$bin" "$bin"
-for pair in ${FILES:-}; do
-	put "${pair%%:*}" "${pair#*:}"
+for pair in "$bin" ${FILES:-}; do
+	add_file "$pair" "$out/root"
 done
 add_objects "$out/root"
 users "$out/root"

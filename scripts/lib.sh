@@ -130,6 +130,19 @@ app_dir()
 	esac
 }
 
+# add_file /PATH[:/GUEST/PATH] ROOT: a file or directory of this system; links become
+# what they point to
+add_file()
+{
+	case ${1#*:} in
+	/*) ;;
+	*) die "FILES: '${1#*:}' is not an absolute path in the guest" ;;
+	esac
+	[ -e "${1%%:*}" ] || die "FILES names ${1%%:*}, which is not there"
+	mkdir -p "$2$(dirname "${1#*:}")"
+	cp -RTL --preserve=mode "${1%%:*}" "$2${1#*:}"
+}
+
 # objects FILE ROOT [SYSTEM]: the interpreter and the shared objects that a file of
 # the image ROOT needs, as the loader of this system finds them, or that of the one
 # that is unpacked in the directory SYSTEM
@@ -180,7 +193,7 @@ users()
 
 # select_image APP: after select_mode, set $variant, the kernel's, and $image,
 # the directory of the product. The environment can ask for another kernel than
-# the recipe: CONFIG="fragments", CPUS=n, SNAPSHOT=1 (see snapshot.sh),
+# the recipe: CONFIG="fragments", CPUS=n, DISK=1, SNAPSHOT=1 (see snapshot.sh),
 # PROFILE=fast|small. With $profile small the variant depends on the application
 # when it is built: see exact_variant.
 # shellcheck disable=SC2034,SC2086
@@ -208,6 +221,14 @@ select_image()
 	*) die "SNAPSHOT must be 1, not '$SNAPSHOT'" ;;
 	esac
 	[ "${CPUS:-1}" = 1 ] || extra="$extra smp"
+	case ${DISK:-} in
+	'') ;;
+	1)
+		[ "$kernel" = ukl ] || die "DISK is for MODE=linked, binary and user, not $mode"
+		extra="$extra ext4"
+		;;
+	*) die "DISK must be 1, not '$DISK'" ;;
+	esac
 	# The image of debug.sh
 	[ -z "${DEBUG:-}" ] || words="$words debug" profile=fast
 	variant=$kernel
@@ -243,14 +264,15 @@ libc()
 	)
 }
 
-# cpio_list DIR PREFIX: the files below DIR, as lines for the kernel's own cpio
-# writer: sorted, owned by root
+# cpio_list DIR PREFIX [OWNERS]: the files below DIR, as lines for the kernel's own
+# cpio writer: sorted, owned by root, or by whom the find of OWNERS="%U %G" names
 cpio_list()
 {
+	owners=${3:-0 0}
 	(cd "$1" && find . -mindepth 1 \
-		\( -type d -printf "dir $2/%P %m 0 0\n" \) -o \
-		\( -type l -printf "slink $2/%P %l 777 0 0\n" \) -o \
-		\( -type f -printf "file $2/%P $1/%P %m 0 0\n" \)) | sort -k2,2
+		\( -type d -printf "dir $2/%P %m $owners\n" \) -o \
+		\( -type l -printf "slink $2/%P %l 777 $owners\n" \) -o \
+		\( -type f -printf "file $2/%P $1/%P %m $owners\n" \)) | sort -k2,2
 }
 
 # write_rootfs KERNEL_DIR: $image/rootfs.cpio from $image/rootfs.list, without times

@@ -10,7 +10,7 @@ file=${1:?usage: recipe.sh FILE [KEY]}
 
 awk -v file="${file#"$ROOT"/}" -v key="${2:-}" '
 	BEGIN {
-		known = "NAME SUMMARY MODE SOURCE PACKAGES HOST BUILD FILES EXEC ARGS ENV MOUNTS CONFIG CMDLINE MEMORY PORTS NET PROFILE SYSCALLS SOCKETS READY"
+		known = "NAME SUMMARY MODE SOURCE PACKAGES HOST BUILD FILES EXEC ARGS ENV CWD USER MOUNTS CONFIG CMDLINE MEMORY PORTS NET PROFILE SYSCALLS SOCKETS READY"
 		n = split(known, w, " ")
 		for (i = 1; i <= n; i++)
 			is_key[w[i]] = 1
@@ -20,8 +20,10 @@ awk -v file="${file#"$ROOT"/}" -v key="${2:-}" '
 		format["HOST"] = "^[a-z0-9][a-z0-9.+-]*([ \t]+[a-z0-9][a-z0-9.+-]*)*$"
 		format["EXEC"] = "^/[^ ]+$"
 		format["ENV"] = "^[A-Za-z_][A-Za-z0-9_]*="
+		format["CWD"] = "^/[^ \t]*$"
+		format["USER"] = "^[0-9]+(:[0-9]+)+$"
 		format["MOUNTS"] = "^[^ \t]+[ \t]+[^ \t]+[ \t]+/[^ \t]*([ \t]+[^ \t]+)?$"
-		format["FILES"] = "^([^: \t]+:)?/[^: \t]+([ \t]+([^: \t]+:)?/[^: \t]+)*$"
+		format["FILES"] = "^([^: \t]+:)?/[^: \t]*([ \t]+([^: \t]+:)?/[^: \t]*)*$"
 		format["CONFIG"] = "^[a-z0-9]+([ \t]+[a-z0-9]+)*$"
 		format["MEMORY"] = "^[1-9][0-9]*$"
 		format["PORTS"] = "^[1-9][0-9]*:[1-9][0-9]*([ \t]+[1-9][0-9]*:[1-9][0-9]*)*$"
@@ -35,6 +37,8 @@ awk -v file="${file#"$ROOT"/}" -v key="${2:-}" '
 		hint["HOST"] = "names of Debian packages"
 		hint["EXEC"] = "an absolute path in the guest"
 		hint["ENV"] = "VARIABLE=value"
+		hint["CWD"] = "an absolute path in the guest"
+		hint["USER"] = "<user>:<group>[:<group>...], numbers"
 		hint["MOUNTS"] = "<fstype> <source> </target> [options]"
 		hint["FILES"] = "<file of the build or of the recipe>:</path in the guest>, or </path> of PACKAGES"
 		hint["CONFIG"] = "names of fragments in configs/"
