@@ -4,18 +4,18 @@
 # usage: bench.sh [SUITE...]     all of them with "all"
 #
 # From the environment:
-#   MODES="linked stock"   columns, of small linked binary stock tiny distro: the
+#   MODES="linked stock"   columns, of small linked binary user stock tiny distro: the
 #                          modes of select_mode in scripts/lib.sh, and linked with
 #                          PROFILE=small; linked binary stock distro, and small
-#                          in the suite boot
+#                          in the suite boot; binary user in the suite languages
 #   RUNS=n                 runs by the clock, interleaved, 10; 0 leaves them out
 #   ACCEL, CPU             as for scripts/run.sh
 #
 # Prints tables, and writes to build/bench:
 #   SUITE.csv     suite,workload,column,metric,value,unit,min,max,runs,accelerator
 #                 value is the median of the runs, min and max are their limits;
-#                 for a metric X_gain, it is how many times better than stock,
-#                 and computed from pairs of runs
+#                 for a metric X_gain, it is how many times better than stock, or
+#                 than user without that, and computed from pairs of runs
 #   SUITE.svg, SUITE.png, report.html
 # docs/benchmarks.md says what the figures can tell. Ends with status 1 when a
 # column is missing, or when two runs by the instruction clock differ by more
@@ -29,15 +29,15 @@ asked=${MODES:-linked binary stock distro}
 runs=${RUNS:-10}
 for column in $asked; do
 	case $column in
-	small | linked | binary | stock | tiny | distro) ;;
-	*) die "MODES holds '$column': columns are small, linked, binary, stock, tiny, distro" ;;
+	small | linked | binary | user | stock | tiny | distro) ;;
+	*) die "MODES holds '$column': columns are small, linked, binary, user, stock, tiny, distro" ;;
 	esac
 done
 case $runs in
 *[!0-9]* | '') die "RUNS must be a number, not '$runs'" ;;
 esac
 # For a comparison all other things are equal.
-unset APPEND ARGS CMDLINE CONFIG CPUS MACHINE MEMORY MODE PORTS PROFILE QEMU_OPTS SNAPSHOT TIMEOUT METER_LINE METER_STOP METER_PORT
+unset APPEND ARGS CMDLINE CONFIG CPUS FILES MACHINE MEMORY MODE PORTS PROFILE QEMU_OPTS SNAPSHOT TIMEOUT METER_LINE METER_STOP METER_PORT
 
 all=$(cd "$BENCH/suites" && for f in *.sh; do echo "${f%.sh}"; done | paste -sd' ')
 [ $# -gt 0 ] || set -- syscalls

@@ -8,6 +8,9 @@ BEGIN {
 	# Two runs by the instruction clock agree as well as this.
 	REPEATABLE = 0.005
 	n_columns = split(columns, column, " ")
+	# As in summary.awk
+	other = columns ~ /(^| )stock( |$)/ ? "stock" : "user"
+	best = columns ~ /(^| )linked( |$)/ ? "linked" : column[1]
 }
 
 FNR == 1 { next }
@@ -61,7 +64,7 @@ END {
 		printf "%-17s", ""
 		for (c = 1; c <= n_columns; c++)
 			printf " %17s", column[c]
-		print "  linked:stock"
+		print "  " best ":" other
 		for (r = 1; r <= n_rows[id]; r++) {
 			name = rows[id, r]
 			printf "%-17s", name
@@ -70,7 +73,7 @@ END {
 				# The sign takes two bytes and one column.
 				printf " %" (s == "" ? 17 : 18) "s", number(v[id, name, column[c]]) " " s
 			}
-			g = gain[id, name, "linked"]
+			g = gain[id, name, best]
 			mark = ""
 			if (id ~ /^instructions/ && g != "" && g < 1) {
 				mark = " !"
@@ -82,7 +85,7 @@ END {
 			title[id], runs[id], runs[id] == 1 ? "" : "s"
 	}
 	if (marked)
-		print "!  linked takes more instructions than stock: see docs/benchmarks.md\n"
+		print "!  " best " takes more instructions than " other ": see docs/benchmarks.md\n"
 	for (i = 1; i <= n_missing; i++)
 		print missing[i]
 	for (i = 1; i <= n_unsteady; i++)
