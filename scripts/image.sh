@@ -77,7 +77,8 @@ disk()
 {
 	rm -f "$image/rootfs.ext4"
 	size=$(($(du -sm "$root" | cut -f1) * 5 / 4 + 64))
-	mke2fs -q -F -t ext4 -O ^has_journal -m 0 -E root_owner=0:0 -d "$root" "$image/rootfs.ext4" "${size}M"
+	mke2fs -q -F -t ext4 -O ^has_journal -m 0 -E root_owner=0:0 -d "$root" \
+		"$image/rootfs.ext4" "${size}M" || return
 	echo '127.0.0.1 localhost' >"$image/hosts"
 	{
 		[ -d "$root/etc" ] || echo 'mkdir etc'
@@ -85,6 +86,8 @@ disk()
 		[ -d "$root/tmp" ] || printf '%s\n' 'mkdir tmp' 'set_inode_field tmp mode 041777'
 		echo "write $image/ukl.manifest ukl.manifest"
 	} | debugfs -w -f - "$image/rootfs.ext4"
+	# It ends with status 0 whatever happens.
+	debugfs -R 'cat ukl.manifest' "$image/rootfs.ext4" | cmp - "$image/ukl.manifest"
 }
 
 if [ -n "${DISK:-}" ]; then
