@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# what an application at CPL 0 cannot do, and how it ends when it runs wild
+set -u
+. "$(dirname -- "$0")/../lib.sh"
+
+app=$(temporary_app abuse)
+image "$app"
+kernel=$BUILD/kernel/$(sed -n 's/^variant=//p' "$BUILD/images/$app/info")/vmlinux
+
+# symbol NAME: its address in the kernel
+symbol()
+{
+	nm "$kernel" | awk -v s="$1" '$3 == s { print $1; exit }'
+}
+
+# abuse LOG STATUS REGEX ARGUMENTS...: how it ends, and what is to be read then
+abuse()
+{
+	log=$1 wanted=$2 regex=$3
+	shift 3
+	ARGS="$*"
+	export ARGS
+	run_app "$log" "$app"
+	is "$log: exit status" "$status" "$wanted"
+	shows "$log: report" "$OUT/$log" "$regex"
+	! complaint=$(kernel_complaints "$OUT/$log") || fail "$log: kernel" "$complaint"
+}
+
+segv='^ukl: crash: .*SIGSEGV'
+abuse "write to kernel text" 139 "$segv" write "$(symbol _text)"
+abuse "write to read-only data" 139 "$segv" write "$(symbol linux_banner)"
+abuse "write to the table of calls" 139 "$segv" write ffffffffff600000
+abuse "execute data of the kernel" 139 "$segv" jump "$(symbol panic_timeout)"
+abuse "execute data of the application" 139 "$segv" data
+abuse "jump to NULL" 139 "$segv" jump 0
+abuse "write to NULL" 139 "$segv" write 0
+abuse "stack exhausted" 139 "$segv" stack
+abuse "memory exhausted" 137 'Out of memory: Killed process' heap
+abuse "fork bomb" 0 '^abuse: fork: ' bomb
+abuse "no page both writable and executable" 0 '^abuse: 0 pages' wx
+abuse "no module" 0 '^abuse: init_module: Function not implemented' module
+# What docs/security.md says about writable data of the kernel: nothing stops it.
+abuse "data of the kernel can be written" 0 '^abuse: written' write "$(symbol panic_timeout)"
