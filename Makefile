@@ -16,7 +16,7 @@ S := scripts
 # What scripts take from the environment may be given to make. The builds that
 # they start are of other projects, and get none of this make's flags.
 # Only those that are set: "export" alone would set the others to nothing.
-words := ACCEL APPEND ARGS BIN CMDLINE CONFIG CPU CPUS DISK FILES JOBS MACHINE MEMORY MODE MODES OCI PORTS \
+words := ACCEL APPEND ARGS BASE BIN CMDLINE CONFIG CPU CPUS DISK FILES JOBS MACHINE MEMORY MODE MODES OCI PORTS \
 	PROFILE QEMU QEMU_OPTS ROOTFS ROWS RUN RUNS SNAPSHOT T TIMEOUT WINDOW
 MAKEOVERRIDES :=
 unexport MAKEFLAGS MFLAGS MAKELEVEL
@@ -29,7 +29,7 @@ CPUS ?= 2
 endif
 $(foreach word,$(words),$(if $(filter undefined,$(origin $(word))),,$(eval export $(word))))
 
-.PHONY: help setup run image snapshot inspect explain bzimage debug gdb kernel test test-languages bench bench-diff profile \
+.PHONY: help setup run image snapshot inspect explain bzimage debug gdb kernel test test-languages contract bench bench-diff profile \
 	linux-tree refresh-patches rebase menuconfig savedefconfig clean distclean
 
 help:
@@ -47,6 +47,7 @@ help:
 	@echo '  make gdb APP=x          the whole machine in gdb: [RUN=file of commands]'
 	@echo '  make test [T="name..."] all tests, or some (tests/run.sh -l lists them)'
 	@echo '  make test-languages [ROWS="lang-go..."]  a program of every language'
+	@echo '  make contract [SUITE=x] what passes on stock Linux passes at CPL 0: $(patsubst tests/contract/%.sh,%,$(wildcard tests/contract/*.sh))'
 	@echo '  make bench SUITE=$(subst $(eval ) ,|,$(patsubst tests/bench/suites/%.sh,%,$(wildcard tests/bench/suites/*.sh)))|all'
 	@echo '             [MODES="small linked binary stock tiny distro"] [RUNS=10]   side by side'
 	@echo '  make bench-diff OLD=dir NEW=dir          what changed between two results'
@@ -108,6 +109,9 @@ test: setup
 
 test-languages: setup
 	@ROWS="$${ROWS:-all}" tests/run.sh languages
+
+contract: setup
+	@$(S)/contract.sh $(if $(filter file,$(origin SUITE)),all,$(SUITE))
 
 bench: setup
 	@$(S)/bench.sh $(SUITE)

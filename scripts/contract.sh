@@ -1,0 +1,407 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Run the same test programs on stock Linux and at CPL 0, and compare.
+# usage: contract.sh SUITE|all
+#
+# A suite is a file of tests/contract; docs/contract.md says what there is. What
+# passes on stock and does not at CPL 0 is a difference, if it does so again: it
+# is repeated on both sides. Differences that tests/contract/exceptions gives a
+# reason for do not count.
+#
+# All that the guests wrote is in build/contract/SUITE. A run that was ended in
+# the middle goes on there; with another kernel or other tests it begins anew.
+#
+# From the environment: CPUS=n; RUNS=n, how often a difference is repeated;
+# BASE=user compares with ring 3 of our own kernel, which is no proof of the
+# contract, but needs no second kernel.
+set -eu
+. "$(dirname -- "$0")/lib.sh"
+
+suites=${1:?usage: contract.sh SUITE|all}
+RUNS=${RUNS:-3}
+BASE=${BASE:-stock}
+# Parameters of a user's own `make run`
+unset PORTS PROFILE SNAPSHOT TIMEOUT
+case $BASE in
+stock | user) ;;
+*) die "BASE must be stock or user, not '$BASE'" ;;
+esac
+known=$(cd "$ROOT/tests/contract" && echo *.sh | sed 's/\.sh//g')
+if [ "$suites" = all ]; then
+	suites=$(for s in $known; do
+		case $s in quick | control) ;; *) echo "$s" ;; esac
+	done)
+fi
+for s in $suites; do
+	[ -f "$ROOT/tests/contract/$s.sh" ] || die "there is no suite '$s'; there is: all $known"
+done
+"$ROOT/scripts/setup.sh" qemu-system-x86 bash busybox-static iproute2
+
+qemu_pid=
+# shellcheck disable=SC2317 # called by the trap
+end_guest()
+{
+	[ -z "$qemu_pid" ] || kill "$(cat "$qemu_pid" 2>/dev/null)" 2>/dev/null || :
+}
+trap end_guest EXIT
+trap 'exit 130' INT TERM
+
+# The columns: how the programs are built, and how their image is started.
+#   stock   glibc, ring 3 of the unpatched kernel (or what BASE says)
+#   binary  the same files at CPL 0, by SYSCALL
+#   musl    static with plain musl, ring 3 of the unpatched kernel
+#   linked  the same sources with unilinux-cc, CPL 0, by call
+column()
+{
+	case $1 in
+	stock) build=glibc MODE=$BASE ;;
+	binary) build=glibc MODE=binary ;;
+	musl) build=musl MODE=$BASE ;;
+	# A program with our libc is at CPL 0 there, the others are not.
+	linked) build=linked MODE=user ;;
+	esac
+	app=bin-contract-$suite-$build
+	export MODE
+}
+
+# add_objects ROOT: the interpreters and shared objects that its programs need
+add_objects()
+{
+	find "$1" -type f -size +64c -perm /111 | while read -r f; do
+		[ "$(head -c 4 "$f" | tail -c 3)" != ELF ] ||
+			! objdump -p "$f" 2>/dev/null | grep -qE '^ *(NEEDED|INTERP) ' ||
+			LD_LIBRARY_PATH=$(dirname "$f") ldd "$f" 2>/dev/null |
+			awk '$2 == "=>" && $3 ~ /^\// { print $3; next } $1 ~ /^\// { print $1 }'
+	done | sort -u | while read -r f; do
+		case $f in "$1"/*) continue ;; esac
+		[ -e "$1$f" ] || {
+			mkdir -p "$1$(dirname "$f")"
+			cp -L --preserve=mode "$f" "$1$f"
+		}
+	done
+}
+
+# build_root: the files of an image for this suite and $build
+build_root()
+{
+	out=$BUILD/apps/$app
+	root=$out/root
+	locked "app-$app"
+	say "contract: $suite: building ($build)"
+	mkdir -p "$work"
+	# shellcheck disable=SC2034 # for the suite
+	case $build in
+	glibc) CC=gcc ;;
+	musl)
+		libc --stock
+		CC=$BUILD/sysroot-stock/bin/stock-cc
+		;;
+	linked)
+		libc
+		CC=$BUILD/sysroot/bin/unilinux-cc
+		;;
+	esac
+	rm -rf "$out"
+	mkdir -p "$root/contract" "$root/bin" "$root/sbin" "$root/usr/bin" "$root/etc" "$root/root"
+	suite_build
+	[ -s "$root/contract/list" ] || die "contract: no test of the suite $suite was built ($build)"
+	logged contract-runner gcc -O2 -Wall -Wextra -static -o "$root/contract/runner" \
+		"$ROOT/tests/contract/runner.c"
+	cp "$(command -v busybox)" "$(command -v bash)" "$root/bin"
+	cp "$(command -v ip)" "$root/sbin"
+	for applet in $("$root/bin/busybox" --list); do
+		[ -e "$root/bin/$applet" ] || [ -e "$root/sbin/$applet" ] ||
+			ln -s busybox "$root/bin/$applet"
+	done
+	ln -s /bin/env "$root/usr/bin/env"
+	printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n' >"$root/etc/passwd"
+	printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
+	add_objects "$root"
+	cat >"$out/recipe" <<-END
+		NAME = $app
+		SOURCE = local
+		FILES = root/contract/runner:/contract/runner
+		EXEC = /contract/runner
+		ENV = PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
+		ENV += HOME=/root
+		MOUNTS = proc proc /proc
+		MOUNTS += sysfs sysfs /sys
+		MOUNTS += devtmpfs devtmpfs /dev
+		MOUNTS += tmpfs tmpfs /tmp mode=1777
+		MEMORY = $suite_memory
+		NET = none
+	END
+}
+
+# ended CONSOLE: the numbers of the tests that came to an end, one a line; and
+# begun: the number of one that did not
+ended()
+{
+	tr -d '\r' <"$1" 2>/dev/null | sed -n 's/^@@ \([0-9]*\) [^ ]* .*/\1/p'
+}
+
+begun()
+{
+	tr -d '\r' <"$1" | sed -n 's/^@@ \([0-9]*\) [^ ]*\( .*\)\{0,1\}$/\1 \2/p' | tail -n 1 |
+		awk 'NF == 1 { print $1 }'
+}
+
+# keep CONSOLE: what a guest wrote to CONSOLE.part, with the lines of the kernel
+# behind those of others that it wrote them into
+keep()
+{
+	[ -f "$1.part" ] || return 0
+	tr -d '\r' <"$1.part" | awk '
+		match($0, /\[ *[0-9]+\.[0-9][0-9][0-9][0-9][0-9][0-9]\] /) {
+			held = held substr($0, 1, RSTART - 1)
+			log_lines = log_lines substr($0, RSTART) "\n"
+			next
+		}
+		{ print held $0; held = ""; printf "%s", log_lines; log_lines = "" }
+		END { if (held != "") print held; printf "%s", log_lines }' >>"$1"
+	rm -f "$1.part"
+}
+
+# run_guests CONSOLE NUMBERS: until all tests of the file NUMBERS have ended. A
+# guest that dies or says nothing any more has failed the test that it was at.
+run_guests()
+{
+	console=$1
+	touch "$console"
+	# What a run that was ended in the middle has left
+	keep "$console"
+	total=$(grep -vc '^#' "$root/contract/list")
+	longest=$(awk '!/^#/ && $2 + 0 > n { n = $2 + 0 } END { print n + 120 }' "$root/contract/list")
+	while :; do
+		# What is wanted, without what is there: a number may come several times.
+		words=$(ended "$console" | awk '
+			FILENAME != "-" { want[++n] = $1; next }
+			{ have[$1]++ }
+			END {
+				for (i = 1; i <= n; i++)
+					if (have[want[i]]-- <= 0)
+						print want[i]
+			}' "$2" - | paste -sd' ')
+		[ -n "$words" ] || break
+		first=${words%% *}
+		say "contract: $suite, $column: test $first and following, of $total"
+		[ "$words" != "$(seq "$first" "$total" | paste -sd' ')" ] || words=$first-
+		qemu_pid=$work/pid
+		rm -f "$qemu_pid"
+		ARGS="/contract/list $words" APPEND='printk.time=1' QEMU_OPTS="-pidfile $qemu_pid" \
+			"$ROOT/scripts/run.sh" "$app" >"$console.part" 2>"$work/run.log" </dev/null &
+		guest=$!
+		while kill -0 $guest 2>/dev/null; do
+			sleep 1
+			[ $(($(date +%s) - $(stat -c %Y "$console.part"))) -lt "$longest" ] || end_guest
+		done
+		wait $guest || :
+		qemu_pid=
+		grep -aq '^@@ ' "$console.part" ||
+			die "contract: $suite, $column: the guest does not start: $(tail -n 1 "$console.part" "$work/run.log" | paste -sd' ')"
+		keep "$console"
+		[ "$(grep -a '^@@ ' "$console" | tail -n 1)" != '@@ done' ] || continue
+		dead=$(begun "$console")
+		[ -n "$dead" ] || die "contract: $suite, $column: the guest ended between two tests; see ${console#"$ROOT"/}"
+		say "contract: $suite, $column: the guest died in test $dead"
+		echo "@@ $dead died dead 0" >>"$console"
+	done
+}
+
+# results CONSOLE: from what the guests wrote, lines of test, result, reason. A
+# program is a test, and so is each of the results that it prints itself.
+results()
+{
+	awk '
+		function out(name, result, why)
+		{
+			if (!((name, run) in seen))
+				print name "\t" result "\t" why
+			seen[name, run] = 1
+		}
+		# All numbers but the first, as addresses, process ids and times differ from
+		# run to run
+		function steady(text,	first)
+		{
+			match(text, /^[0-9]+/)
+			first = substr(text, 1, RLENGTH)
+			text = substr(text, RLENGTH + 1)
+			gsub(/0x[0-9a-f]+|[0-9]+(\.[0-9]+)?/, "n", text)
+			gsub(/ +/, " ", text)
+			return first substr(text, 1, 120)
+		}
+		$1 == "@@" && NF == 3 { name = $3; run++; complaint = section = last = ""; next }
+		$1 == "@@" && NF > 3 && $2 ~ /^[0-9]+$/ {
+			how = $4 (NF > 5 ? " " $5 : "")
+			if ($3 == "died")
+				how = "the guest died"
+			r = how == "exit 0" ? "pass" : how == "exit 4" ? "skip" : "fail"
+			if (complaint != "")
+				r = "fail"
+			out(name, r, complaint != "" ? complaint : how)
+			next
+		}
+		/^\[ *[0-9]+\.[0-9]+\] / && /BUG:|WARNING:|Oops|Kernel panic|general protection fault|double fault|stall|soft lockup|INFO: task/ {
+			if (complaint == "" && !/ukl: crash: /)
+				complaint = $0
+		}
+		/^\|(not )?ok [0-9]+/ {
+			bad = /^\|not/
+			text = substr($0, 2)
+			sub(/^(not )?ok /, "", text)
+			directive = ""
+			if (match(text, / *# *[A-Z]+.*$/)) {
+				directive = substr(text, RSTART)
+				text = substr(text, 1, RSTART - 1)
+			}
+			r = directive ~ /SKIP/ ? "skip" : directive ~ /XFAIL|TODO/ ? "pass" : bad ? "fail" : "pass"
+			out(name ": " steady(text), r, last)
+			next
+		}
+		# nolibc
+		/^\|Running test / { section = $3 }
+		/^\|[0-9]+ .*\[ *(OK|FAIL|SKIPPED) *\]$/ {
+			r = /OK *\]$/ ? "pass" : /SKIPPED *\]$/ ? "skip" : "fail"
+			out(name ": " section " " substr($1, 2) " " $2, r, "")
+			next
+		}
+		/^\|(TAP version|[0-9]+\.\.[0-9])/ { next }
+		/^\|/ { last = substr($0, 2, 200) }
+	' "$1"
+}
+
+# run_column: build, boot and read a column of the suite
+run_column()
+{
+	column "$column"
+	console=$work/$column.console
+	(build_root)
+	root=$BUILD/apps/$app/root
+	"$ROOT/scripts/image.sh" "$app"
+	image=$(select_image "$app" && echo "$image")
+	id=$(cat "$image/vmlinux" "$root/contract/list" | sha256sum)
+	if [ "$(cat "$work/$column.id" 2>/dev/null)" != "$id" ]; then
+		rm -f "$console" "$console.part" "$work/$column.again"*
+		echo "$id" >"$work/$column.id"
+	fi
+	seq "$(grep -vc '^#' "$root/contract/list")" >"$work/$column.numbers"
+	run_guests "$console" "$work/$column.numbers"
+	results "$console" >"$work/$column.results"
+}
+
+# differences BASE COLUMN: tests that pass in the one and not in the other, with
+# the reason; also those of which a program had no result
+differences()
+{
+	awk -F '\t' '
+		NR == FNR { r[$1] = $2; why[$1] = $3; next }
+		$2 == "pass" && r[$1] != "pass" {
+			print $1 "\t" ($1 in r ? r[$1] (why[$1] == "" ? "" : ", " why[$1]) : "no result")
+		}' "$work/$2.results" "$work/$1.results"
+}
+
+# repeat BASE COLUMN: do so again RUNS times, and say which are steady
+repeat()
+{
+	differences "$1" "$2" >"$work/$2.suspects"
+	: >"$work/$2.confirmed"
+	: >"$work/$2.unsteady"
+	[ -s "$work/$2.suspects" ] || return 0
+	for column in "$1" "$2"; do
+		column "$column"
+		root=$BUILD/apps/$app/root
+		file=$work/$column.again-$2
+		grep -v '^#' "$root/contract/list" | awk -v runs="$RUNS" -F '\t' '
+			NR == FNR { sub(/: .*/, "", $1); want[$1] = 1; next }
+			{ split($0, w, " "); if (w[1] in want) for (i = 0; i < runs; i++) print FNR }' \
+			"$work/$2.suspects" - >"$file.new"
+		cmp -s "$file.new" "$file.numbers" || rm -f "$file" "$file.part"
+		mv "$file.new" "$file.numbers"
+		run_guests "$file" "$file.numbers"
+		results "$file" >"$file.results"
+	done
+	awk -F '\t' -v runs="$RUNS" -v confirmed="$work/$2.confirmed" -v unsteady="$work/$2.unsteady" '
+		FILENAME == ARGV[1] { base[$1] += $2 == "pass"; next }
+		FILENAME == ARGV[2] { other[$1] += $2 == "pass"; next }
+		{
+			text = $0 "\t" base[$1] + 0 "/" runs " on stock, " other[$1] + 0 "/" runs " at CPL 0"
+			print text >(base[$1] == runs && other[$1] < runs ? confirmed : unsteady)
+		}' "$work/$1.again-$2.results" "$work/$2.again-$2.results" "$work/$2.suspects"
+}
+
+# excused COLUMN: confirmed differences with a reason, and those without in
+# $work/COLUMN.failed
+excused()
+{
+	awk -F '\t' -v suite="$suite" -v column="$1" -v failed="$work/$1.failed" '
+		BEGIN { printf "" >failed }
+		FILENAME == ARGV[1] {
+			if ($0 !~ /^#/ && NF >= 4 && ($1 == suite || $1 == "*") && ($2 == column || $2 == "*")) {
+				pattern[++n] = $3
+				reason[n] = $4
+			}
+			next
+		}
+		{
+			for (i = 1; i <= n; i++)
+				if ($1 ~ "^" pattern[i] "$")
+					break
+			if (i <= n)
+				print $1 "\t" reason[i]
+			else
+				print >failed
+		}' "$ROOT/tests/contract/exceptions" "$work/$1.confirmed" >"$work/$1.excused"
+}
+
+count()
+{
+	awk -F '\t' -v r="$2" '$2 == r { n++ } END { print n + 0 }' "$work/$1.results"
+}
+
+# report BASE COLUMN
+report()
+{
+	total=$(grep -c . "$work/$1.results" || :)
+	failed=$(grep -c . "$work/$2.failed" || :)
+	both=$(awk -F '\t' 'NR == FNR { r[$1] = $2; next } $2 == "pass" && r[$1] == "pass" { n++ } END { print n + 0 }' \
+		"$work/$2.results" "$work/$1.results")
+	printf '%-12s %-8s %7d %10d %10d %8d %8d\n' "$suite" "$2" "$total" "$(count "$1" pass)" "$both" \
+		"$failed" "$(grep -c . "$work/$2.excused" || :)"
+	sed 's/^/    DIFFERS  /' "$work/$2.failed"
+	sed 's/^/    excepted /' "$work/$2.excused"
+	sed 's/^/    unsteady /' "$work/$2.unsteady"
+}
+
+table=$BUILD/contract/table
+mkdir -p "$BUILD/contract"
+: >"$table.new"
+passed=0 differ=0
+for suite in $suites; do
+	suite_packages='' suite_memory=1024 suite_columns='stock binary musl linked' suite_fragments=contract
+	# shellcheck disable=SC1090 # the suite
+	. "$ROOT/tests/contract/$suite.sh"
+	export CONFIG="$suite_fragments" MACHINE=q35 MEMORY="$suite_memory"
+	work=$BUILD/contract/$suite
+	# shellcheck disable=SC2086 # lists
+	[ -z "$suite_packages" ] || "$ROOT/scripts/setup.sh" $suite_packages
+	for column in $suite_columns; do
+		run_column
+	done
+	for pair in stock:binary musl:linked; do
+		case " $suite_columns " in
+		*" ${pair#*:} "*) ;;
+		*) continue ;;
+		esac
+		column "${pair#*:}"
+		repeat "${pair%:*}" "${pair#*:}"
+		excused "${pair#*:}"
+		report "${pair%:*}" "${pair#*:}" >>"$table.new"
+		passed=$((passed + both)) differ=$((differ + failed))
+	done
+done
+mv "$table.new" "$table"
+echo
+printf '%-12s %-8s %7s %10s %10s %8s %8s\n' suite column tests 'on stock' 'at CPL 0' differ excepted
+cat "$table"
+echo "$passed passed, $differ failed"
+[ "$differ" = 0 ] && [ "$passed" -gt 0 ]

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Programs of the suite "control", which must end as the name says:
+ *
+ *	passes		everywhere
+ *	differs		only at ring 3
+ *	dies		only at ring 3, takes the machine along at CPL 0
+ *	hangs		nowhere
+ *	unsteady	at CPL 0 from the second time on
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/reboot.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	int cs, before;
+
+	__asm__("mov %%cs, %0" : "=r" (cs));
+	before = !access("/tmp/ran", F_OK);
+	close(open("/tmp/ran", O_CREAT | O_WRONLY, 0600));
+	if (!strcmp(what, "differs")) {
+		printf("TAP version 13\n1..2\nok 1 process %d\n", getpid());
+		printf("%sok 2 ring 3\n", cs & 3 ? "" : "not ");
+		return !(cs & 3);
+	}
+	if (!strcmp(what, "dies") && !(cs & 3))
+		reboot(RB_AUTOBOOT);
+	if (!strcmp(what, "hangs"))
+		for (;;)
+			pause();
+	if (!strcmp(what, "unsteady"))
+		return !(cs & 3) && !before;
+	return 0;
+}
