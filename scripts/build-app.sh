@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Build an application and stage its files in build/apps/APP/root, or, with
-# plain musl for the MODEs that need it (see lib.sh), in build/apps/APP+stock.
+# Build an application and stage its files in build/apps/APP/root, or in
+# build/apps/APP+small for PROFILE=small, or, with plain musl for the MODEs that
+# need it (see lib.sh), in build/apps/APP+stock.
 # usage: build-app.sh APP
 #
 # A recipe with MODE = binary or user is built with what its BUILD names, or not at
@@ -20,7 +21,7 @@ set -eu
 app=${1:?usage: build-app.sh APP}
 recipe "$app"
 dir=$ROOT/apps/$app
-select_mode "$app"
+select_image "$app"
 OUT=$(app_dir "$app")
 build=$(basename "$OUT")
 locked "app-$build"
@@ -83,11 +84,14 @@ if [ "$(cat "$OUT/.id" 2>/dev/null)" != "$id" ]; then
 fi
 
 say "app $build: building"
-export SRC OUT JOBS CC PACKAGES CCACHE_BASEDIR="$ROOT" SOURCE_DATE_EPOCH=0
+export SRC OUT JOBS CC PACKAGES PROFILE="$profile" CCACHE_BASEDIR="$ROOT" SOURCE_DATE_EPOCH=0
 # Some builds record the commit of the git tree around them, which is ours.
 export GIT_CEILING_DIRECTORIES="$BUILD"
 # Debian's directory of links makes the wrapper's gcc a cached one.
 export PATH="${SYSROOT:+$SYSROOT/bin:}/usr/lib/ccache:$PATH"
+# What most build systems take for options of their user
+[ "$OUT" != "$BUILD/apps/$app+small" ] ||
+	export CFLAGS="-Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables" LDFLAGS=-Wl,--gc-sections
 recipe "$app" BUILD >"$OUT/.build.sh"
 (cd "$OUT" && logged "app-$build" sh -eux "$OUT/.build.sh")
 

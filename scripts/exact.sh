@@ -12,6 +12,7 @@ set -eu
 app=${1:?usage: exact.sh APP VARIANT}
 variant=${2:?usage: exact.sh APP VARIANT}
 select_mode "$app"
+profile=small
 root=$(app_dir "$app")/root
 mkdir -p "$BUILD/exact"
 work=$(mktemp -d "$BUILD/exact/new.XXXXXX")
@@ -42,6 +43,9 @@ fi | sort -u >"$work/calls"
 	[ "$(head -c 2 "$root$(recipe "$app" EXEC)" 2>/dev/null)" != '#!' ] || echo exec:script
 	echo "${variant#ukl}" | tr - '\n' | sed '/^$/d; s/^/config:/'
 	echo "mode:$mode"
+	machines=$(recipe "$app" MACHINES)
+	# shellcheck disable=SC2086 # a list
+	printf 'machine:%s\n' ${machines:-microvm q35 pc}
 	if grep -qxE 'socket|socketpair' "$work/calls"; then
 		families=$(recipe "$app" SOCKETS)
 		# shellcheck disable=SC2086 # a list
@@ -50,11 +54,18 @@ fi | sort -u >"$work/calls"
 } | sort -u >"$work/have"
 
 sed 's/#.*//' "$ROOT/configs/needs" | awk '
+	function all_of(words,		n, w)
+	{
+		n = split(words, w, "&")
+		while (n && w[n] in have)
+			n--
+		return !n
+	}
 	FILENAME != "-" { have[$1] = 1; next }
 	NF {
 		why = ""
 		for (i = 2; i <= NF; i++)
-			if ($i in have)
+			if (all_of($i))
 				why = why " " $i
 		if ($1 !~ /^CONFIG_/) {
 			if (why != "")
@@ -66,7 +77,8 @@ sed 's/#.*//' "$ROOT/configs/needs" | awk '
 
 {
 	cat "$ROOT/configs/ukl.config" "$ROOT/configs/small.config"
-	awk '$2 == "n" { print "# " $1 " is not set" }' "$work/why"
+	awk '$1 ~ /=/ { if ($2 == "y") print $1; next }
+		$2 == "n" { print "# " $1 " is not set" }' "$work/why"
 	if [ -z "$all" ]; then
 		echo 'CONFIG_UKL_EXACT=y'
 		echo "CONFIG_UKL_SYSCALLS=\"$(paste -sd' ' "$work/calls")\""

@@ -18,14 +18,16 @@ fragments=$(echo "base-ukl-small${variant#ukl}" | tr - '\n' | sed 's,.*,configs/
 exact_variant "$app"
 why=$BUILD/exact/${variant#exact-}.why
 
-row=$(grep "^$symbol " "$ROOT/configs/needs") || :
+row=$(grep "^$symbol[ =]" "$ROOT/configs/needs") || :
 if [ -n "$row" ]; then
 	echo "$symbol: $(echo "$row" | sed 's/^[^#]*# *//')"
 	read -r _ value asked <<-END
-		$(grep "^$symbol " "$why")
+		$(grep "^$symbol[ =]" "$why")
 	END
 	if [ "$value" = y ]; then
-		echo "$symbol=y: $app asks for it by: $asked"
+		line=${row%% *}
+		[ "$line" != "$symbol" ] || line=$symbol=y
+		echo "$line: $app asks for it by: $asked"
 		"$ROOT/scripts/sites.sh" "$(app_dir "$app")/root" |
 			awk -v asked="$asked" 'BEGIN { n = split(asked, w, " "); while (n) want[w[n--]] = 1 }
 				$2 in want && !seen[$2 " " $3]++ { print "    " $2 " is called by " $3 "() in " $1 }'

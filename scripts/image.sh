@@ -105,7 +105,8 @@ if [ -n "${DISK:-}" ]; then
 	printf '%s\n' 'dir /dev 755 0 0' 'nod /dev/console 600 0 0 c 5 1'
 else
 	printf '%s\n' 'dir /dev 755 0 0' 'nod /dev/console 600 0 0 c 5 1' \
-		'nod /dev/null 666 0 0 c 1 3'
+		'nod /dev/null 666 0 0 c 1 3' 'nod /dev/zero 666 0 0 c 1 5' \
+		'nod /dev/random 666 0 0 c 1 8' 'nod /dev/urandom 666 0 0 c 1 9'
 	for d in /etc /tmp; do
 		[ -d "$root$d" ] || echo "dir $d $([ $d = /tmp ] && echo 1777 || echo 755) 0 0"
 	done
@@ -122,7 +123,7 @@ else
 	fi
 	[ "$net" != dhcp ] || [ -e "$root/etc/resolv.conf" ] ||
 		echo 'slink /etc/resolv.conf /proc/net/pnp 777 0 0'
-	cpio_list "$root" '' "$owners" | grep -vE '^[a-z]+ /dev(/console|/null)? ' || :
+	cpio_list "$root" '' "$owners" | grep -vE '^[a-z]+ /dev(/console|/null|/zero|/random|/urandom)? ' || :
 fi >"$image/rootfs.list"
 write_rootfs "$kernel_dir"
 
@@ -142,6 +143,9 @@ least=$(((end + $(stat -c %s "$image/rootfs.cpio")) / 1048576 + room))
 	image_info "$app" "$(recipe "$app" MEMORY)" "$least" "$cmdline"
 	[ "$mode" != distro ] || echo "initrd=y"
 	[ -z "${DISK:-}" ] || echo "disk=${image#"$BUILD"/}/rootfs.ext4"
+	# Such a kernel finds microvm's devices by parameters that QEMU gives it.
+	[ ! -f "$kernel_dir/.config" ] || grep -qx CONFIG_ACPI=y "$kernel_dir/.config" || echo "acpi=off"
+	[ "$profile" = fast ] || echo "machines=$(recipe "$app" MACHINES)"
 } >"$image/info"
 file=$image/vmlinux
 [ "$mode" != distro ] || file=$image/vmlinuz

@@ -121,10 +121,12 @@ select_mode()
 		die "$1 is not relinked: MODE=binary, user, stock, tiny or distro runs it"
 }
 
-# app_dir APP: where it is built; all modes but linked share the plain build
+# app_dir APP: after select_image, where it is built; all modes but linked share
+# the plain build
 app_dir()
 {
-	case $mode-$own_mode in
+	case $mode-$profile-$own_mode in
+	linked-small-*) echo "$BUILD/apps/$1+small" ;;
 	linked-* | *-binary | *-user) echo "$BUILD/apps/$1" ;;
 	*) echo "$BUILD/apps/$1+stock" ;;
 	esac

@@ -10,7 +10,7 @@ file=${1:?usage: recipe.sh FILE [KEY]}
 
 awk -v file="${file#"$ROOT"/}" -v key="${2:-}" '
 	BEGIN {
-		known = "NAME SUMMARY MODE SOURCE PACKAGES HOST BUILD FILES EXEC ARGS ENV CWD USER MOUNTS CONFIG CMDLINE MEMORY PORTS NET PROFILE SYSCALLS SOCKETS READY"
+		known = "NAME SUMMARY MODE SOURCE PACKAGES HOST BUILD FILES EXEC ARGS ENV CWD USER MOUNTS CONFIG CMDLINE MEMORY PORTS NET PROFILE SYSCALLS SOCKETS MACHINES READY"
 		n = split(known, w, " ")
 		for (i = 1; i <= n; i++)
 			is_key[w[i]] = 1
@@ -31,6 +31,7 @@ awk -v file="${file#"$ROOT"/}" -v key="${2:-}" '
 		format["PROFILE"] = "^(fast|small)$"
 		format["SYSCALLS"] = "^[a-z0-9_]+([ \t]+[a-z0-9_]+)*$"
 		format["SOCKETS"] = "^(unix|inet|packet)([ \t]+(unix|inet|packet))*$"
+		format["MACHINES"] = "^(microvm|q35|pc)([ \t]+(microvm|q35|pc))*$"
 		hint["SOURCE"] = "local, or debian:<source package>"
 		hint["MODE"] = "linked, binary or user"
 		hint["PACKAGES"] = "names of Debian packages"
@@ -48,6 +49,7 @@ awk -v file="${file#"$ROOT"/}" -v key="${2:-}" '
 		hint["PROFILE"] = "fast or small"
 		hint["SYSCALLS"] = "names of system calls"
 		hint["SOCKETS"] = "families: unix, inet, packet"
+		hint["MACHINES"] = "machine types: microvm, q35, pc"
 		if (key != "" && !(key in is_key))
 			fail("", "nobody knows the key " key)
 	}

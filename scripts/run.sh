@@ -42,7 +42,9 @@ number()
 case $mode in
 stock | tiny | distro) MACHINE=${MACHINE:-q35} ;;
 esac
-MACHINE=${MACHINE:-microvm}
+machines=$(info machines)
+: "${MACHINE:=${machines:-microvm}}"
+MACHINE=${MACHINE%% *}
 CPUS=${CPUS:-1}
 least=$(info least)
 if [ -z "${MEMORY:-}" ]; then
@@ -63,8 +65,13 @@ number MEMORY "$MEMORY"
 [ "$MEMORY" -ge "$least" ] ||
 	die "$MEMORY MiB of memory are too little for the image of $app: use MEMORY=$least or more"
 
+case " ${machines:-$MACHINE} " in
+*" $MACHINE "*) ;;
+*) die "the kernel of $app is for $machines alone, not $MACHINE: see MACHINES in its recipe, or use PROFILE=fast" ;;
+esac
+acpi=$(info acpi)
 case $MACHINE in
-microvm) machine=microvm,acpi=on nic=virtio-net-device disk=virtio-blk-device balloon=virtio-balloon-device ;;
+microvm) machine=microvm,acpi=${acpi:-on} nic=virtio-net-device disk=virtio-blk-device balloon=virtio-balloon-device ;;
 q35 | pc) machine=$MACHINE nic=virtio-net-pci,romfile= disk=virtio-blk-pci balloon=virtio-balloon-pci ;;
 *) die "MACHINE must be microvm, q35 or pc, not '$MACHINE'" ;;
 esac
@@ -72,6 +79,7 @@ esac
 mkdir -p "$BUILD/run"
 tmp=$(mktemp -d "$BUILD/run/XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
+trap 'exit 143' TERM
 
 # KVM is there on many machines on which it does not work, or emulates: it is
 # used when it boots this very image's kernel at once. Found out once a boot
