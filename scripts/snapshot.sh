@@ -41,10 +41,8 @@ is_ready()
 	sleep 0.3
 	qmp "$new/qmp" '"return"' \
 		'{"execute": "human-monitor-command", "arguments": {"command-line": "info usernet"}}' || return 1
-	case $answer in
-	*'TCP[ESTABLISHED]'*) return 0 ;;
-	*) return 1 ;;
-	esac
+	# Not one that the application has made
+	echo "$answer" | grep -qE "TCP\[ESTABLISHED\] +[0-9]+ +127\.0\.0\.1 +$port "
 }
 
 # Ends QEMU in any case, and leaves the file "saved" if all went well.
@@ -72,9 +70,16 @@ say "snapshot: waiting until $app is ready: ${ready:-port $port answers}"
 mkfifo "$new/qmp.in" "$new/qmp.out"
 save_when_ready 9>&- &
 saving=$!
-trap 'kill $saving 2>/dev/null || :; rm -rf "$new"' EXIT
+running=
+trap 'kill -- $saving ${running:+-$running} 2>/dev/null || :; rm -rf "$new"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+# In a session of its own, all of which ends with this script
+setsid "$ROOT/scripts/run.sh" "$app" >"$log" 2>&1 </dev/null 9>&- &
+running=$!
 status=0
-"$ROOT/scripts/run.sh" "$app" >"$log" 2>&1 </dev/null 9>&- || status=$?
+wait $running || status=$?
+running=
 
 if [ ! -f "$new/saved" ]; then
 	why=$(sed -n 's/^unilinux: //p' "$log" | tail -n 1)

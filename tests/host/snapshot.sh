@@ -108,6 +108,39 @@ refuses "other image" "image=" env SNAPSHOT=1 "$ROOT/scripts/run.sh" "$app"
 echo 'READY = probe: never' >>"$ROOT/apps/$app/recipe"
 refuses "not ready in time" "not ready after 5 s" "$ROOT/scripts/snapshot.sh" "$app"
 refuses "no snapshot" "make snapshot APP=$app" env SNAPSHOT=1 "$ROOT/scripts/run.sh" "$app"
+
+# A connection that the application makes is none that it takes.
+other=$port
+"$(helper)" listen "$other" &
+JOBS_STARTED="$JOBS_STARTED $!"
+until port=$(free_port); [ "$port" != "$other" ]; do
+	sleep 0.1
+done
+sed -i '/^READY/d' "$ROOT/apps/$app/recipe"
+refuses "its own connection is not ready" "not ready after 15 s" \
+	env TIMEOUT=15 ARGS="call $other" PORTS="$port:7" "$ROOT/scripts/snapshot.sh" "$app"
+shows "it had a connection" "$BUILD/snapshots/$app+balloon+snapshot.log" '^probe: connected'
+export PORTS="$port:7"
+
+# QEMU ends with the script.
+left_over()
+{
+	grep -lE "[i]mages/$app\+balloon\+snapshot/vmlinux" /proc/[0-9]*/cmdline 2>/dev/null
+}
+echo 'READY = probe: never' >>"$ROOT/apps/$app/recipe"
+"$ROOT/scripts/snapshot.sh" "$app" >"$OUT/ended" 2>&1 </dev/null &
+app_pid=$!
+JOBS_STARTED="$JOBS_STARTED $app_pid"
+until_seen 60 grep -qa 'probe: uptime' "$BUILD/snapshots/$app+balloon+snapshot.log"
+left_over >"$OUT/before" || fail "SIGTERM: QEMU runs before" "it does not"
+kill "$app_pid"
+finish_app
+is "SIGTERM: status" "$status" 143
+for _ in $(seq 50); do
+	left_over >"$OUT/left" || break
+	sleep 0.1
+done
+is "SIGTERM: nothing is left over" "$(one_line "$(cat "$OUT/left")")" ""
 refuses "SNAPSHOT=yes" "SNAPSHOT must be 1" env SNAPSHOT=yes "$ROOT/scripts/run.sh" "$app"
 refuses "the stock kernel" "not stock" env MODE=stock "$ROOT/scripts/snapshot.sh" "$app"
 
