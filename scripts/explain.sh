@@ -18,11 +18,11 @@ fragments=$(echo "base-ukl-small${variant#ukl}" | tr - '\n' | sed 's,.*,configs/
 exact_variant "$app"
 why=$BUILD/exact/${variant#exact-}.why
 
-row=$(grep "^$symbol[ =]" "$ROOT/configs/needs") || :
+row=$(grep "^${symbol}[ =]" "$ROOT/configs/needs") || :
 if [ -n "$row" ]; then
 	echo "$symbol: $(echo "$row" | sed 's/^[^#]*# *//')"
 	read -r _ value asked <<-END
-		$(grep "^$symbol[ =]" "$why")
+		$(grep "^${symbol}[ =]" "$why")
 	END
 	if [ "$value" = y ]; then
 		line=${row%% *}
