@@ -16,7 +16,7 @@
 #                 value is the median of the runs, min and max are their limits;
 #                 for a metric X_gain, it is how many times better than stock, or
 #                 than user without that, and computed from pairs of runs
-#   SUITE.svg, SUITE.png, report.html
+#   SUITE.svg, SUITE.png, report.html; boot-phases.svg and .png
 # docs/benchmarks.md says what the figures can tell. Ends with status 1 when a
 # column is missing, or when two runs by the instruction clock differ by more
 # than 0.5 %.
@@ -73,6 +73,7 @@ for suite; do
 	awk -f "$BENCH/summary.awk" -v suite="$suite" -v columns="$columns" "$raw" >"$out/$suite.csv.new"
 	mv "$out/$suite.csv.new" "$out/$suite.csv"
 	"$BENCH/plot.sh" "$out/$suite.csv" "$MAIN"
+	"$BENCH/plot-phases.sh" "$out/$suite.csv"
 	echo
 	awk -f "$BENCH/table.awk" -v columns="$columns" "$out/$suite.csv" || failed=1
 	echo "${out#"$ROOT"/}/$suite.csv, .svg, .png"

@@ -148,6 +148,8 @@ static int parse_option(struct ukl_options *opt, const char *name, char *val)
 				val ?: "");
 			return -EINVAL;
 		}
+	} else if (!strcmp(name, "log")) {
+		opt->log = true;
 	}
 	return 0;
 }

@@ -16,6 +16,7 @@
 #include <linux/fs_struct.h>
 #include <linux/init_syscalls.h>
 #include <linux/io.h>
+#include <linux/kmsg_dump.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
 #include <linux/netdevice.h>
@@ -460,6 +461,24 @@ static int become(const unsigned int *ids, unsigned int nr)
 }
 #endif
 
+/*
+ * What the kernel has logged so far, however little of it the console has shown.
+ * Its last line ties the log's clock to the time stamp counter, which counts
+ * from the reset of the machine; one more says when all was told.
+ */
+static void tell_log(void)
+{
+	struct kmsg_dump_iter iter = {};
+	char line[256];
+	size_t len;
+
+	pr_info("ukl: time stamp counter: %llu\n", rdtsc());
+	kmsg_dump_rewind(&iter);
+	while (kmsg_dump_get_line(&iter, false, line, sizeof(line), &len))
+		ukl_say("%.*s", (int)len, line);
+	ukl_say("ukl: told at %llu\n", rdtsc());
+}
+
 /* The application's process, until it becomes the application. */
 static int app_main(void *data)
 {
@@ -669,6 +688,8 @@ int ukl_start(void)
 		return ret;
 
 	set_task_comm(current, "ukl-start");
+	if (options.log)
+		tell_log();
 	if (!ret)
 		status = run_app(&manifest);
 	finish(&manifest, &options, status);

@@ -71,6 +71,7 @@ struct ukl_manifest {
  * @extra: words after "--", appended to the arguments
  * @env: values of ukl.env=, which override the manifest's
  * @debugcon: I/O port that is told the exit status; 0 for none
+ * @log: tell the kernel's log before the application starts
  */
 struct ukl_options {
 	const char *exec;
@@ -79,6 +80,7 @@ struct ukl_options {
 	struct ukl_strv extra;
 	struct ukl_strv env;
 	u16 debugcon;
+	bool log;
 };
 
 int ukl_strv_add(struct ukl_strv *sv, const char *str);

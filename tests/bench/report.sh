@@ -46,7 +46,9 @@ release()
 	for csv in "$dir"/*.csv; do
 		name=$(basename "$csv" .csv)
 		echo "<h2 id=\"$name\">$name</h2>"
-		[ ! -f "$dir/$name.svg" ] || sed '/^<?xml/d; /<!DOCTYPE/,/>$/d' "$dir/$name.svg"
+		for svg in "$dir/$name.svg" "$dir/$name-phases.svg"; do
+			[ ! -f "$svg" ] || sed '/^<?xml/d; /<!DOCTYPE/,/>$/d' "$svg"
+		done
 		awk -F, '
 			FNR == 1 { next }
 			function text(s)

@@ -56,6 +56,30 @@ else
 	pass "the code of calls that are left out is not in the kernel"
 fi
 
+# For one machine type alone
+echo 'MACHINES = q35' >>"$ROOT/apps/$missing/recipe"
+image "$missing"
+run_app q35-alone "$missing"
+shows "MACHINES = q35: runs there without being asked to" "$OUT/q35-alone" 'on q35, '
+shows "MACHINES = q35: runs there" "$OUT/q35-alone" '^missing: by SYSCALL: -38'
+MACHINE=microvm run_app not-microvm "$missing"
+is "MACHINES = q35: refused on microvm" "$(grep -c '^unilinux: .* for q35 alone, not microvm' "$OUT/not-microvm")" 1
+is "MACHINES = q35: status" "$status" 1
+
+# The kernel's log, and the phases of the boot in it
+APPEND="quiet initcall_debug log_buf_len=256K printk.time=1 ukl.log" ARGS=ticks ACCEL=tcg \
+	QEMU_OPTS='-icount shift=0,sleep=off' run_app log hello
+shows "ukl.log: the first line" "$OUT/log" '^\[ *0\.000000\] Linux version '
+tr -d '\r' <"$OUT/log" | awk -f "$ROOT/tests/bench/phases.awk" \
+	"$BUILD/kernel/$(sed -n 's/^variant=//p' "$built/info")/System.map" - >"$OUT/phases"
+is "phases of the boot" "$(cut -d' ' -f1 "$OUT/phases" | paste -sd' ')" \
+	"reset setup memory core early pure postcore arch subsys fs device rootfs late start application"
+# What is not of a phase is the time of telling the log.
+counted=$(awk '{ n += $2 } END { print n }' "$OUT/phases")
+told=$(tr -d '\r' <"$OUT/log" | awk '/ukl: time stamp counter: / { a = $NF } /^ukl: told at / { b = $NF } END { print b - a }')
+ticks=$(tr -d '\r' <"$OUT/log" | sed -n 's/^hello: \([0-9]*\) ticks$/\1/p')
+is "phases and telling are all up to main()" "$(((counted + told - ticks) / 1000))" 0
+
 "$ROOT/scripts/explain.sh" hello CONFIG_FUTEX >"$OUT/explain-y" 2>/dev/null
 shows "explain: an option that is there" "$OUT/explain-y" '^CONFIG_FUTEX=y: hello asks for it by: futex'
 shows "explain: who makes the call" "$OUT/explain-y" 'futex is called by __lock\(\) in /bin/hello'

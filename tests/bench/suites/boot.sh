@@ -106,6 +106,81 @@ start_times()
 	done
 }
 
+# kernel_file APP COLUMN FILE: of the build of its kernel; not of Debian's
+kernel_file()
+{
+	of_kernel=$BUILD/kernel/$(sed -n 's/^variant=//p' "$(image_dir "$1" "$2")/info")/$3
+	[ -f "$of_kernel" ] && echo "$of_kernel"
+}
+
+# Memory that is not free when the application has said its line, of all that
+# the machine has: the guest's own count of free pages, which QEMU reads.
+memory_in_use()
+{
+	for column in $built; do
+		map=$(kernel_file "$1" "$column" System.map) || continue
+		say "bench: boot: $1, $column: memory in use"
+		log=$work/$1-$column-in-use.log
+		pipe=$log.qmp
+		mkfifo "$pipe.in" "$pipe.out"
+		ARGS=$([ "$1" != hello ] || echo stay)
+		export ARGS
+		[ -n "$ARGS" ] || unset ARGS
+		PORTS='' QEMU_OPTS="-chardev pipe,id=q1,path=$pipe -mon chardev=q1,mode=control -pidfile $log.pid" \
+			TIMEOUT=60 start "$log" "$column" "$1" &
+		guest=$!
+		unset ARGS
+		until grep -qaF "$(line_of "$1")" "$log" || ! kill -0 $guest 2>/dev/null; do
+			sleep 0.2
+		done
+		# The first of the counters of all zones, below the kernel's mapping
+		counter=0x$(sed -n 's/^ffffffff\([0-9a-f]*\) . vm_zone_stat$/\1/p' "$map")
+		counter=$((counter - 0x80000000))
+		answer=
+		if kill -0 $guest 2>/dev/null; then
+			qmp "$pipe" '"return"' '{"execute": "qmp_capabilities"}' &&
+				qmp "$pipe" '"return"' '{"execute": "human-monitor-command", "arguments": {"command-line": "xp /1gd '$counter'"}}' || :
+		fi
+		free=$(echo "$answer" | sed -n 's/.*: *\([0-9]*\)\\r.*/\1/p')
+		[ ! -f "$log.pid" ] || kill "$(cat "$log.pid")" 2>/dev/null || :
+		wait $guest || :
+		rm -f "$pipe.in" "$pipe.out"
+		if [ -n "$free" ]; then
+			all=$(sed -n 's/^memory=//p' "$(image_dir "$1" "$column")/info")
+			record none "$1" in_use KiB "$column" 1 $((all * 1024 - free * 4))
+		else
+			not_measured "$column" "$1" "memory in use: $(reason "$log")"
+		fi
+	done
+}
+
+# Where the time goes until the application starts, by the kernel's own log
+phases()
+{
+	for column in $built; do
+		map=$(kernel_file "$1" "$column" System.map) || continue
+		case $column in
+		small | linked | binary) ;;
+		*) continue ;;
+		esac
+		log=$work/$1-$column-phases.log
+		ARGS=$([ "$1" != hello ] || echo ticks)
+		export ARGS
+		[ -n "$ARGS" ] || unset ARGS
+		APPEND="quiet initcall_debug log_buf_len=256K printk.time=1 ukl.log" ACCEL=tcg QEMU_OPTS=$CLOCKED \
+			METER_LINE=$(line_of "$1") METER_STOP=$([ "$1" = hello ] || echo 1) PORTS='' TIMEOUT=60 \
+			start "$log" "$column" "$1" || :
+		unset ARGS
+		if tr -d '\r' <"$log" | awk -f "$BENCH/phases.awk" "$map" - >"$log.phases"; then
+			while read -r phase value; do
+				record tcg-icount "$1-$phase" phase instructions "$column" 1 "$value"
+			done <"$log.phases"
+		else
+			not_measured "$column" "$1" "phases: $(reason "$log")"
+		fi
+	done
+}
+
 # answer LOG COLUMN RUN WORKLOAD: from the start of QEMU to Redis' first PONG
 answer()
 {
@@ -166,6 +241,8 @@ measure()
 			image_size $app "$column"
 		done
 		[ $app != hello ] || instructions_to_main
+		phases $app
+		memory_in_use $app
 		[ "$runs" -gt 0 ] || continue
 		start_times $app
 		[ $app != redis ] || first_answers
