@@ -9,7 +9,7 @@
 #   reset        the machine's reset to the start of the kernel's clock
 #   setup        the architecture, up to the zones of memory
 #   memory       zones, page and slab allocator
-#   core         the rest before the initcalls
+#   basics       the rest before the initcalls
 #   early...     initcalls by level, without those below
 #   rootfs       the files of the image unpacked
 #   dhcp         an address asked for
@@ -54,7 +54,7 @@ FILENAME != "-" {
 }
 
 text ~ /^Zone ranges:/ { to("memory", at) }
-text ~ /^SLUB: / { to("core", at) }
+text ~ /^SLUB: / { to("basics", at) }
 
 text ~ /^calling +.* @ 1$/ {
 	split(text, w, " +")

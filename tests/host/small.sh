@@ -73,7 +73,7 @@ shows "ukl.log: the first line" "$OUT/log" '^\[ *0\.000000\] Linux version '
 tr -d '\r' <"$OUT/log" | awk -f "$ROOT/tests/bench/phases.awk" \
 	"$BUILD/kernel/$(sed -n 's/^variant=//p' "$built/info")/System.map" - >"$OUT/phases"
 is "phases of the boot" "$(cut -d' ' -f1 "$OUT/phases" | paste -sd' ')" \
-	"reset setup memory core early pure postcore arch subsys fs device rootfs late start application"
+	"reset setup memory basics early pure core postcore arch subsys fs device rootfs late start application"
 # What is not of a phase is the time of telling the log.
 counted=$(awk '{ n += $2 } END { print n }' "$OUT/phases")
 told=$(tr -d '\r' <"$OUT/log" | awk '/ukl: time stamp counter: / { a = $NF } /^ukl: told at / { b = $NF } END { print b - a }')

@@ -141,7 +141,7 @@ memory_in_use()
 			qmp "$pipe" '"return"' '{"execute": "qmp_capabilities"}' &&
 				qmp "$pipe" '"return"' '{"execute": "human-monitor-command", "arguments": {"command-line": "xp /1gd '$counter'"}}' || :
 		fi
-		free=$(echo "$answer" | sed -n 's/.*: *\([0-9]*\)\\r.*/\1/p')
+		free=$(printf '%s\n' "$answer" | sed -n 's/.*: *\([0-9][0-9]*\)[^0-9]*$/\1/p')
 		[ ! -f "$log.pid" ] || kill "$(cat "$log.pid")" 2>/dev/null || :
 		wait $guest || :
 		rm -f "$pipe.in" "$pipe.out"
