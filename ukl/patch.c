@@ -243,6 +243,7 @@ static struct trampoline_page *page_near(struct ukl_mm *um, unsigned long ip)
 		return NULL;
 	}
 	um->pages[um->nr_pages] = page;
+	/* trampoline_at() takes no lock. */
 	smp_store_release(&um->nr_pages, um->nr_pages + 1);
 	return page;
 }

@@ -35,14 +35,13 @@ static inline int ukl_dup_mm(struct mm_struct *oldmm, struct mm_struct *mm)
 	return 0;
 }
 
+static inline void ukl_init_mm(struct mm_struct *mm) {}
 static inline void ukl_free_mm(struct mm_struct *mm) {}
+static inline void ukl_copy_thread(struct task_struct *task) {}
 static inline void ukl_deactivate_mm(struct task_struct *task,
 				     struct mm_struct *mm) {}
 static inline void ukl_leave_trampoline(struct pt_regs *regs) {}
 static inline void ukl_traced(struct task_struct *task) {}
-
-#define ukl_init_mm(mm)		do { } while (0)
-#define ukl_copy_thread(task)	do { } while (0)
 
 #endif /* CONFIG_UKL_PATCH */
 
