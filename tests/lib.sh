@@ -133,6 +133,17 @@ run_app()
 	TIMEOUT=${TIMEOUT:-120} "$ROOT/scripts/run.sh" "$2" >"$OUT/$1" 2>&1 </dev/null || status=$?
 }
 
+# runs LOG ARGUMENTS...: make run with these, all output to $OUT/LOG; sets $status to
+# that of the application
+runs()
+{
+	log=$OUT/$1
+	shift
+	make -C "$ROOT" --no-print-directory run TIMEOUT=240 "$@" >"$log" 2>&1 </dev/null
+	status=$(sed -n 's/.*\] Error //p' "$log" | tail -n 1)
+	status=${status:-0}
+}
+
 # start_app LOG APP: the same in the background; sets $app_pid. To be ended by
 # finish_app, which sets $status.
 start_app()

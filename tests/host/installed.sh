@@ -4,16 +4,6 @@
 set -u
 . "$(dirname -- "$0")/../lib.sh"
 
-# runs LOG ARGUMENTS...: make run; the status is that of the application
-runs()
-{
-	log=$OUT/$1
-	shift
-	make -C "$ROOT" --no-print-directory run TIMEOUT=120 "$@" >"$log" 2>&1 </dev/null
-	status=$(sed -n 's/.*\] Error //p' "$log" | tail -n 1)
-	status=${status:-0}
-}
-
 cat >"$OUT/threads.c" <<'END'
 #include <dlfcn.h>
 #include <pthread.h>

@@ -151,26 +151,6 @@ static int call(int port)
 		pause();
 }
 
-/* Connects to a port of the host, and listens nowhere. */
-static int call(int port)
-{
-	struct sockaddr_in sin = {
-		.sin_family = AF_INET,
-		.sin_port = htons(port),
-		.sin_addr.s_addr = htonl(0x0a000202),
-	};
-	int s = socket(AF_INET, SOCK_STREAM, 0);
-
-	if (connect(s, (struct sockaddr *)&sin, sizeof(sin))) {
-		perror("probe: connect");
-		return 1;
-	}
-	printf("probe: connected\n");
-	fflush(stdout);
-	for (;;)
-		pause();
-}
-
 /* Serves one connection after the other until one sends nothing. */
 static int echo(int port)
 {
@@ -242,8 +222,6 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(what, "echo"))
 		return echo(number);
-	if (!strcmp(what, "call"))
-		return call(number);
 	if (!strcmp(what, "call"))
 		return call(number);
 	if (!strcmp(what, "serve"))
