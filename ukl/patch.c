@@ -43,6 +43,9 @@
 
 #define NOT_YET		UKL_SITE_VERDICTS
 
+/* Places of a byte in the distance of a jump that are tried, each way. */
+#define RANGES		64
+
 #define PER_PAGE	(PAGE_SIZE / UKL_TRAMPOLINE_SIZE)
 #define PAGES		32
 
@@ -212,6 +215,42 @@ static bool in_reach(unsigned long a, unsigned long b)
 	return abs((long)(a - b)) < SZ_1G + SZ_512M;
 }
 
+/*
+ * A page for trampolines to which the distance from @from, of a jump with an int3 in
+ * its byte @trap, has that byte.
+ */
+static unsigned long map_for_trap(struct mm_struct *mm, unsigned long from,
+				  unsigned int trap)
+{
+	const unsigned int shift = 8 * (trap - 1);
+	struct vm_unmapped_area_info info = {
+		.length = PAGE_SIZE,
+	};
+	unsigned long populate, addr;
+	long high, start;
+
+	/* Distances with that byte: below the program first, as above. */
+	for (high = -1; high >= -2 * RANGES; high--) {
+		start = high >= -RANGES ? high : -high - RANGES - 1;
+		start = start * (1l << (shift + 8)) + (0xccl << shift);
+		if (abs(start) > SZ_1G)
+			continue;
+		start += from + UKL_JUMP_LEN;
+		if (start < (long)mmap_min_addr ||
+		    start + (1l << shift) > (long)TASK_SIZE_MAX)
+			continue;
+		info.low_limit = PAGE_ALIGN(start);
+		info.high_limit = (start + (1l << shift)) & PAGE_MASK;
+		addr = vm_unmapped_area(&info);
+		if (offset_in_page(addr))
+			continue;
+		return do_mmap(NULL, addr, PAGE_SIZE, PROT_READ | PROT_EXEC,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+			       0, 0, &populate, NULL);
+	}
+	return -ENOMEM;
+}
+
 /* The program may have put something else there. */
 static bool still_there(struct ukl_mm *um, const struct trampoline_page *page)
 {
@@ -221,15 +260,27 @@ static bool still_there(struct ukl_mm *um, const struct trampoline_page *page)
 	       (vma->vm_flags & (VM_EXEC | VM_WRITE)) == VM_EXEC;
 }
 
-static struct trampoline_page *page_near(struct ukl_mm *um, unsigned long ip)
+/* Is there a place on the page that a jump from the site can go to? */
+static bool has_place(struct ukl_mm *um, const struct trampoline_page *page,
+		      const struct ukl_site *site, unsigned long ip)
+{
+	u8 jump[UKL_JUMP_LEN];
+
+	return page->used < PER_PAGE && in_reach(page->start, ip) &&
+	       ukl_site_jump(site, ip, page->start +
+			     page->used * UKL_TRAMPOLINE_SIZE, jump) &&
+	       still_there(um, page);
+}
+
+static struct trampoline_page *page_near(struct ukl_mm *um,
+					 const struct ukl_site *site,
+					 unsigned long ip)
 {
 	struct trampoline_page *page;
 	unsigned int i;
 
 	for (i = 0; i < um->nr_pages; i++)
-		if (um->pages[i]->used < PER_PAGE &&
-		    in_reach(um->pages[i]->start, ip) &&
-		    still_there(um, um->pages[i]))
+		if (has_place(um, um->pages[i], site, ip))
 			return um->pages[i];
 	if (um->nr_pages == PAGES)
 		return NULL;
@@ -237,7 +288,9 @@ static struct trampoline_page *page_near(struct ukl_mm *um, unsigned long ip)
 	page = kzalloc(sizeof(*page), GFP_KERNEL);
 	if (!page)
 		return NULL;
-	page->start = map_trampolines(um->mm, ip);
+	page->start = site->trap ?
+		map_for_trap(um->mm, ip - site->before, site->trap) :
+		map_trampolines(um->mm, ip);
 	if (offset_in_page(page->start)) {
 		kfree(page);
 		return NULL;
@@ -267,7 +320,7 @@ static enum ukl_verdict make_jump(struct ukl_mm *um, unsigned long ip,
 	if (copy_from_user_nofault(now, (void __user *)from, len) ||
 	    memcmp(now, code + size - site->before, len))
 		return UKL_SITE_CHANGED;
-	page = page_near(um, ip);
+	page = page_near(um, site, ip);
 	if (!page)
 		return UKL_SITE_FAR;
 
@@ -278,7 +331,7 @@ static enum ukl_verdict make_jump(struct ukl_mm *um, unsigned long ip,
 	if (!ukl_site_trampoline(code, size, ip, at,
 				 (unsigned long)&ukl_jump_slots[slot], site,
 				 bytes) ||
-	    !ukl_site_jump(from, at, t->jump))
+	    !ukl_site_jump(site, ip, at, t->jump))
 		return UKL_SITE_FAR;
 	memcpy(t->code, code + size - site->before, UKL_JUMP_LEN);
 	t->site = *site;
@@ -484,6 +537,47 @@ noinstr bool ukl_step_into_trampoline(struct pt_regs *regs)
 	if (t && t->ip && offset)
 		regs->ip = ukl_site_origin(&t->site, t->ip, offset);
 	return t && t->ip && !offset;
+}
+
+/**
+ * ukl_patch_int3() - is an int3 the one in a jump that takes two instructions?
+ * @regs: registers of a #BP of the application
+ *
+ * A thread was at the second instruction, or has jumped there. It goes on with its
+ * copy, or again with itself when the jump has just been taken back.
+ *
+ * Return: whether it was.
+ */
+bool ukl_patch_int3(struct pt_regs *regs)
+{
+	struct ukl_mm *um = current->mm->context.ukl;
+	const struct trampoline_page *page;
+	const struct trampoline *t;
+	unsigned long at;
+	u8 now[UKL_JUMP_LEN];
+	unsigned int i, n;
+
+	for (i = 0; um && i < READ_ONCE(um->nr_pages); i++) {
+		page = um->pages[i];
+		for (n = 0; n < page->used; n++) {
+			t = &page->trampolines[n];
+			at = t->ip - t->site.before;
+			if (!t->ip || !t->site.trap ||
+			    regs->ip - 1 != at + t->site.trap ||
+			    copy_from_user_nofault(now, (void __user *)at,
+						   sizeof(now)))
+				continue;
+			if (!memcmp(now, t->jump, sizeof(now)))
+				regs->ip = page->start + n * UKL_TRAMPOLINE_SIZE +
+					   t->site.at[1];
+			else if (now[t->site.trap] != 0xcc)
+				regs->ip--;
+			else
+				continue;
+			return true;
+		}
+	}
+	return false;
 }
 
 /**

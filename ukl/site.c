@@ -10,7 +10,9 @@
  * One whole instruction becomes one other, shorter or as long. SYSCALL itself and
  * all that lies between the two stay, so it does not matter where else the
  * program jumps to, nor where its threads are; nothing is written to its stack;
- * and a call that is to be restarted goes back to SYSCALL. What must be certain is
+ * and a call that is to be restarted goes back to SYSCALL. Where all instructions
+ * are short, two become one jump, whose bytes have an int3 where the second one
+ * was: who comes there is sent to its copy. What must be certain is
  * where instructions begin. That cannot be told from the bytes right before
  * SYSCALL alone, but code that is decoded from a wrong start falls into step
  * after some instructions: so decode from every byte further up.
@@ -145,7 +147,7 @@ static bool can_copy(struct insn *insn)
 
 	switch (op[1]) {
 	case 0x00 ... 0x0b:	/* system, syscall, ud2 */
-	case 0x1e:		/* endbr64: a function begins here */
+	case 0x1e ... 0x1f:	/* endbr64, nop: a function begins here, maybe */
 	case 0x20 ... 0x23:	/* control and debug registers */
 	case 0x30 ... 0x37:	/* MSRs, sysenter */
 	case 0xaa:		/* rsm */
@@ -183,6 +185,15 @@ static bool leaves_rax(struct insn *insn)
 	}
 }
 
+/*
+ * Two instructions for a jump: where the second one begins, the jump needs an int3,
+ * which can be in the upper half of its distance only.
+ */
+static bool is_pair(u8 first, u8 second)
+{
+	return (first == 3 || first == 4) && first + second >= UKL_JUMP_LEN;
+}
+
 /* The number that the instruction loads into RAX, or -1. */
 static s32 number(struct insn *insn)
 {
@@ -202,24 +213,17 @@ static s32 number(struct insn *insn)
 	return -1;
 }
 
-/**
- * ukl_site_find() - can a SYSCALL be replaced by a jump before it?
- * @code: bytes of the program in front of the SYSCALL
- * @size: their number, UKL_SITE_WINDOW at most
- * @site: on success all but where the trampoline has the instructions
- *
- * Return: UKL_SITE_PATCHED when it can, else why not.
+/*
+ * Go back from SYSCALL to an instruction that has room for a jump, or with @pairs to
+ * two.
  */
-enum ukl_verdict ukl_site_find(const u8 *code, unsigned int size,
-			       struct ukl_site *site)
+static enum ukl_verdict find_room(const u8 *code, unsigned int size,
+				  const bool *boundary, bool pairs,
+				  struct ukl_site *site)
 {
-	bool boundary[UKL_SITE_WINDOW];
 	unsigned int end = size, room, n = 0, at;
-	bool known = false;
+	bool known = false, jcc = true;
 	struct insn insn;
-
-	if (size < UKL_SITE_WINDOW_MIN || !find_boundaries(code, size, boundary))
-		return UKL_SITE_UNCLEAR;
 
 	memset(site, 0, sizeof(*site));
 	site->nr = -1;
@@ -243,7 +247,13 @@ enum ukl_verdict ukl_site_find(const u8 *code, unsigned int size,
 		if (room < (is_jcc(&insn) ? JCC_LEN : insn.length))
 			return UKL_SITE_SHORT;
 		room -= is_jcc(&insn) ? JCC_LEN : insn.length;
-		if (insn.length < UKL_JUMP_LEN || is_jcc(&insn))
+
+		/* Both of a pair are no jumps, and before SYSCALL. */
+		if (pairs && !jcc && !is_jcc(&insn) &&
+		    is_pair(insn.length, site->len[n - 2]))
+			site->trap = insn.length;
+		jcc = is_jcc(&insn);
+		if (!site->trap && (jcc || insn.length < UKL_JUMP_LEN))
 			continue;
 
 		site->before = size - end;
@@ -257,6 +267,29 @@ enum ukl_verdict ukl_site_find(const u8 *code, unsigned int size,
 		return UKL_SITE_PATCHED;
 	}
 	return UKL_SITE_SHORT;
+}
+
+/**
+ * ukl_site_find() - can a SYSCALL be replaced by a jump before it?
+ * @code: bytes of the program in front of the SYSCALL
+ * @size: their number, UKL_SITE_WINDOW at most
+ * @site: on success all but where the trampoline has the instructions
+ *
+ * Return: UKL_SITE_PATCHED when it can, else why not.
+ */
+enum ukl_verdict ukl_site_find(const u8 *code, unsigned int size,
+			       struct ukl_site *site)
+{
+	bool boundary[UKL_SITE_WINDOW];
+	enum ukl_verdict verdict;
+
+	if (size < UKL_SITE_WINDOW_MIN || !find_boundaries(code, size, boundary))
+		return UKL_SITE_UNCLEAR;
+
+	verdict = find_room(code, size, boundary, false, site);
+	if (verdict == UKL_SITE_SHORT)
+		verdict = find_room(code, size, boundary, true, site);
+	return verdict;
 }
 
 /* The distance from @from, the end of an instruction, in four bytes at @out. */
@@ -349,16 +382,19 @@ bool ukl_site_trampoline(const u8 *code, unsigned int size, u64 ip, u64 at,
 
 /**
  * ukl_site_jump() - the jump from a site to its trampoline
- * @ip: address of the instruction that it replaces
+ * @site: from ukl_site_find()
+ * @ip: address of the SYSCALL
  * @at: address of the trampoline
  * @out: the bytes
  *
- * Return: false when it is too far.
+ * Return: false when it is too far, or needs an int3 and has none there.
  */
-bool ukl_site_jump(u64 ip, u64 at, u8 out[UKL_JUMP_LEN])
+bool ukl_site_jump(const struct ukl_site *site, u64 ip, u64 at,
+		   u8 out[UKL_JUMP_LEN])
 {
 	out[0] = 0xe9;
-	return put_distance(ip + UKL_JUMP_LEN, at, out + 1);
+	return put_distance(ip - site->before + UKL_JUMP_LEN, at, out + 1) &&
+	       (!site->trap || out[site->trap] == 0xcc);
 }
 
 /**

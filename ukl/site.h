@@ -46,6 +46,8 @@ enum ukl_verdict {
  * struct ukl_site - a SYSCALL instruction that can be replaced
  * @nr: the number of the call, or -1 when the code before it does not tell
  * @before: bytes from the instruction that becomes a jump to SYSCALL
+ * @trap: 0, or when the jump takes two instructions, the length of the first: that
+ *	  byte of the jump has to be int3, see ukl_site_jump()
  * @count: instructions from there to SYSCALL, which the trampoline begins with
  * @size: bytes of the trampoline
  * @len: their lengths in the program
@@ -54,6 +56,7 @@ enum ukl_verdict {
 struct ukl_site {
 	s32 nr;
 	u8 before;
+	u8 trap;
 	u8 count;
 	u8 size;
 	u8 len[UKL_SITE_INSNS];
@@ -65,7 +68,8 @@ enum ukl_verdict ukl_site_find(const u8 *code, unsigned int size,
 bool ukl_site_trampoline(const u8 *code, unsigned int size, u64 ip, u64 at,
 			 u32 slot, struct ukl_site *site,
 			 u8 out[UKL_TRAMPOLINE_SIZE]);
-bool ukl_site_jump(u64 ip, u64 at, u8 out[UKL_JUMP_LEN]);
+bool ukl_site_jump(const struct ukl_site *site, u64 ip, u64 at,
+		   u8 out[UKL_JUMP_LEN]);
 u64 ukl_site_origin(const struct ukl_site *site, u64 ip, unsigned int offset);
 
 #endif /* _UKL_SITE_H */

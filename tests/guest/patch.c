@@ -138,6 +138,36 @@ TEST(patch, vex)
 	CHECK(jumps() - before >= ENOUGH / 2);
 }
 
+/* As in Go: all instructions are short, and two become the jump. */
+ASM_FN(pair_site,
+       "pair_first: mov %rdi, %rax\n"
+       "pair_second: mov %rsi, %rdi\n"
+       "syscall\n"
+       "ret");
+long pair_site(long nr, long arg);
+extern const char pair_first[];
+ASM_FN(pair_behind, "mov %edi, %eax\n jmp pair_second");
+long pair_behind(long nr, long arg);
+
+TEST(patch, pair)
+{
+	long before;
+
+	only_patched();
+	before = jumps();
+	for (int i = 0; i < ENOUGH; i++) {
+		EQ(pair_site(SYS_getppid, 0), getppid());
+		EQ(pair_site(SYS_close, -1), -EBADF);
+	}
+	CHECK(jumps() - before >= ENOUGH);
+	EQ(*(const unsigned char *)pair_first, 0xe9);
+	/* Its second byte of code is no instruction's any more. */
+	for (int i = 0; i < ENOUGH; i++) {
+		EQ(pair_behind(SYS_getppid, 0), getppid());
+		EQ(pair_behind(SYS_close, -1), -EBADF);
+	}
+}
+
 /* A function that goes straight to the SYSCALL of another. */
 SITE(behind_site);
 ASM_FN(behind, "mov $102, %eax\n jmp behind_site_syscall");

@@ -36,6 +36,7 @@ unsigned long ukl_syscall_len(struct pt_regs *regs);
 bool ukl_refuse_gs(struct task_struct *task);
 bool ukl_emulate_call(const u8 *insn, struct pt_regs *regs);
 u32 ukl_hwcap2(u32 hwcap2);
+bool ukl_patch_int3(struct pt_regs *regs);
 
 /**
  * ukl_task() - does the task run at CPL 0?
@@ -44,6 +45,13 @@ u32 ukl_hwcap2(u32 hwcap2);
 static __always_inline bool ukl_task(struct task_struct *task)
 {
 	return task_thread_info(task)->status & TS_UKL;
+}
+
+/* A #BP of user mode: is it in a jump of ours? */
+static inline bool ukl_int3(struct pt_regs *regs)
+{
+	return IS_ENABLED(CONFIG_UKL_PATCH) && ukl_task(current) &&
+	       ukl_patch_int3(regs);
 }
 
 /* At each context switch, on the CPU that switches: SYSCALL's target. */
@@ -117,6 +125,11 @@ ukl_step_into_call(struct pt_regs *regs, unsigned long dr6)
 }
 
 static __always_inline bool ukl_syscall_entry_step(struct pt_regs *regs)
+{
+	return false;
+}
+
+static inline bool ukl_int3(struct pt_regs *regs)
 {
 	return false;
 }
