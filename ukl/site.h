@@ -25,7 +25,7 @@
  * enum ukl_verdict - what has become of a SYSCALL instruction
  * @UKL_SITE_PATCHED: an instruction before it is now a jump
  * @UKL_SITE_UNCLEAR: it is not certain where the instructions before it begin
- * @UKL_SITE_SHORT: none that is copied has room for a jump
+ * @UKL_SITE_SHORT: no one or two that are copied have room for a jump
  * @UKL_SITE_PAGE: the jump would cross the end of a page
  * @UKL_SITE_FAR: no room for a trampoline within 2 GiB
  * @UKL_SITE_MAPPING: not in private, read-only text of a file
