@@ -34,7 +34,7 @@ for limit in getppid:75 read1:275 write1:225; do
 	workload=${limit%:*}
 	within "$workload, linked: instructions" "$(value "$workload" linked instructions)" 20 "${limit#*:}"
 	for column in binary stock distro; do
-		within "$workload, $column: instructions" "$(value "$workload" $column instructions)" 100 1000
+		within "$workload, $column: instructions" "$(value "$workload" $column instructions)" 60 1000
 		within "$workload, $column: ns" "$(value "$workload" $column time)" 10 1000000
 	done
 done
