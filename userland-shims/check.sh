@@ -118,6 +118,42 @@ mkdir "$tmp/objs" && (cd "$tmp/objs" && ar x "$dest/lib/libc.a" &&
 [ -s "$tmp/dis" ] && ! grep -q -- '-0x[0-9a-f]*(%rsp)' "$tmp/dis"
 result "no function with a call uses the red zone"
 
+# All lengths to 40, and a difference at each place of them, on either side.
+cat >"$tmp/conftest.c" <<'EOF'
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+static int sign(int n) { return (n > 0) - (n < 0); }
+int main(void)
+{
+	char a[48], b[48];
+	int n, i, x, y, bad = 0;
+	for (n = 0; n <= 40; n++)
+		for (i = 0; i < n; i++)
+			for (x = 1; x < 256; x++)
+				for (y = 1; y < 256; y += 6) {
+					int lx = x >= 'A' && x <= 'Z' ? x + 32 : x;
+					int ly = y >= 'A' && y <= 'Z' ? y + 32 : y;
+					memset(a, 'q', sizeof(a));
+					memset(b, 'q', sizeof(b));
+					a[i + 1] = x, b[i + 2] = y;
+					a[i + 2] = y, b[i + 3] = x;
+					bad |= sign(memcmp(a + 1, b + 2, i + 1)) != sign(x - y);
+					bad |= memcmp(a + 1, b + 2, i) != 0;
+					bad |= x != y && sign(memcmp(a + 1, b + 2, n)) != sign(x - y);
+					a[i + 2] = b[i + 3] = 'q';
+					a[n + 1] = b[n + 2] = 0;
+					bad |= sign(strcasecmp(a + 1, b + 2)) != sign(lx - ly);
+					memset(a, 'Q', i + 1);
+					bad |= sign(strcasecmp(a + 1, b + 2)) != sign(lx - ly);
+				}
+	puts(bad ? "differs" : "ok");
+	return 0;
+}
+EOF
+"$cc" -O2 -fno-builtin -o "$tmp/conftest" "$tmp/conftest.c" && [ "$("$tmp/conftest")" = ok ]
+result "memcmp and strcasecmp tell what differs first"
+
 cp "$tmp/hello.c" "$tmp/conftest.c"
 (cd "$tmp" && "$cc" conftest.c && [ "$(./a.out)" = hello ] &&
 	"$cc" -o conftest conftest.c && [ "$(./conftest)" = hello ])
