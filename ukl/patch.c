@@ -49,7 +49,8 @@
 #define PER_PAGE	(PAGE_SIZE / UKL_TRAMPOLINE_SIZE)
 #define PAGES		32
 
-static unsigned int patch_after __ro_after_init = 16;
+/* Looking at a site costs what its jump saves in a few hundred calls. */
+static unsigned int patch_after __ro_after_init = 256;
 static bool stats __ro_after_init;
 
 /* ukl.patch=N: look at a site after N calls; 0 leaves programs as they are. */

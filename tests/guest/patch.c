@@ -8,7 +8,7 @@
 #include <sys/ptrace.h>
 #include <sys/user.h>
 
-/* More calls than any site makes before the kernel looks at it. */
+/* More calls than a site makes with ukl.patch=1 before the kernel looks at it. */
 #define ENOUGH 100
 
 /* A number from /proc/self/ukl. */

@@ -31,7 +31,7 @@ make -C "$ROOT" --no-print-directory run TIMEOUT=240 BIN="$OUT/redis-server" POR
 app_pid=$!
 JOBS_STARTED="$JOBS_STARTED $app_pid"
 if until_seen 120 redis-cli -p "$port" ping; then
-	redis-benchmark -p "$port" -c 10 -n 4000 -t get,set --csv >"$OUT/benchmark" 2>&1
+	redis-benchmark -p "$port" -c 10 -n 20000 -t get,set --csv >"$OUT/benchmark" 2>&1
 	is "redis-server: answers redis-benchmark" "$(grep -cE '^"(GET|SET)"' "$OUT/benchmark")" 2
 	redis-cli -p "$port" shutdown nosave >/dev/null 2>&1
 	finish_app
