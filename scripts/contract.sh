@@ -119,6 +119,7 @@ build_root()
 	add_objects "$root"
 	cat >"$out/recipe" <<-END
 		NAME = $app
+		MODE = binary
 		SOURCE = local
 		FILES = root/contract/runner:/contract/runner
 		EXEC = /contract/runner

@@ -41,8 +41,6 @@
 #define AGAIN		65536
 #define AGAIN_SOON	1024
 
-#define NOT_YET		UKL_SITE_VERDICTS
-
 /* Places of a byte in the distance of a jump that are tried, each way. */
 #define RANGES		64
 
@@ -73,7 +71,7 @@ __setup("ukl.stats", set_stats);
 struct counted_site {
 	unsigned long ip;		/* of SYSCALL; 0 in a free entry */
 	u32 calls_left;			/* until it is looked at */
-	u8 verdict;			/* enum ukl_verdict, or NOT_YET */
+	u8 verdict;			/* enum ukl_verdict */
 };
 
 struct trampoline {
@@ -184,6 +182,13 @@ static int replace_code(struct mm_struct *mm, unsigned long addr, const u8 *old,
 	return ret;
 }
 
+/* Where the heap of the program grows to: nothing of ours may be in its way. */
+static bool is_for_brk(struct mm_struct *mm, unsigned long start,
+		       unsigned long end)
+{
+	return end > mm->start_brk && start < mm->brk + SZ_1G;
+}
+
 /* A page for trampolines within reach of @ip, below it where possible. */
 static unsigned long map_trampolines(struct mm_struct *mm, unsigned long ip)
 {
@@ -206,6 +211,8 @@ static unsigned long map_trampolines(struct mm_struct *mm, unsigned long ip)
 	}
 	if (offset_in_page(addr))
 		return addr;
+	if (is_for_brk(mm, addr, addr + PAGE_SIZE))
+		return -ENOMEM;
 	return do_mmap(NULL, addr, PAGE_SIZE, PROT_READ | PROT_EXEC,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, 0, 0,
 		       &populate, NULL);
@@ -238,7 +245,8 @@ static unsigned long map_for_trap(struct mm_struct *mm, unsigned long from,
 			continue;
 		start += from + UKL_JUMP_LEN;
 		if (start < (long)mmap_min_addr ||
-		    start + (1l << shift) > (long)TASK_SIZE_MAX)
+		    start + (1l << shift) > (long)TASK_SIZE_MAX ||
+		    is_for_brk(mm, start, start + (1l << shift)))
 			continue;
 		info.low_limit = PAGE_ALIGN(start);
 		info.high_limit = (start + (1l << shift)) & PAGE_MASK;
@@ -427,8 +435,7 @@ static void look_at_site(struct callback_head *work)
 	if (current->mm == mm && !current->ptrace)
 		verdict = patch_site(um, s->ip);
 
-	if (s->verdict != NOT_YET)
-		atomic_dec(&all_sites[s->verdict]);
+	atomic_dec(&all_sites[s->verdict]);
 	atomic_inc(&all_sites[verdict]);
 	s->verdict = verdict;
 	WRITE_ONCE(s->calls_left, verdict == UKL_SITE_CHANGED ? AGAIN_SOON : AGAIN);
@@ -451,8 +458,7 @@ static __always_inline struct counted_site *find_site(struct ukl_mm *um,
 		/* Another thread may take it first. */
 		if (arch_cmpxchg(&s->ip, 0, ip) && s->ip != ip)
 			continue;
-		s->verdict = NOT_YET;
-		s->calls_left = patch_after;
+		WRITE_ONCE(s->calls_left, patch_after);
 		arch_atomic_inc(&all_seen);
 		return s;
 	}
@@ -474,10 +480,12 @@ noinstr void ukl_count_syscall(unsigned long ip)
 	if (!um || um->off)
 		return;
 	s = find_site(um, ip - UKL_SYSCALL_LEN);
-	if (!s || --s->calls_left)
+	if (!s)
 		return;
-
-	s->calls_left = 1;
+	if (s->calls_left > 1) {
+		s->calls_left--;
+		return;
+	}
 	if (arch_test_and_set_bit(0, &um->busy))
 		return;
 	instrumentation_begin();
@@ -545,7 +553,8 @@ noinstr bool ukl_step_into_trampoline(struct pt_regs *regs)
  * @regs: registers of a #BP of the application
  *
  * A thread was at the second instruction, or has jumped there. It goes on with its
- * copy, or again with itself when the jump has just been taken back.
+ * copy, or again with itself when the jump has just been taken back. Interrupts are
+ * off when this is called, and on for a while.
  *
  * Return: whether it was.
  */
@@ -557,6 +566,7 @@ bool ukl_patch_int3(struct pt_regs *regs)
 	unsigned long at;
 	u8 now[UKL_JUMP_LEN];
 	unsigned int i, n;
+	int len;
 
 	for (i = 0; um && i < READ_ONCE(um->nr_pages); i++) {
 		page = um->pages[i];
@@ -564,9 +574,14 @@ bool ukl_patch_int3(struct pt_regs *regs)
 			t = &page->trampolines[n];
 			at = t->ip - t->site.before;
 			if (!t->ip || !t->site.trap ||
-			    regs->ip - 1 != at + t->site.trap ||
-			    copy_from_user_nofault(now, (void __user *)at,
-						   sizeof(now)))
+			    regs->ip - 1 != at + t->site.trap)
+				continue;
+			/* The page may be out of the page table just now. */
+			local_irq_enable();
+			len = access_process_vm(current, at, now, sizeof(now),
+						FOLL_FORCE);
+			local_irq_disable();
+			if (len != sizeof(now))
 				continue;
 			if (!memcmp(now, t->jump, sizeof(now)))
 				regs->ip = page->start + n * UKL_TRAMPOLINE_SIZE +
@@ -599,9 +614,10 @@ bool ukl_unpatch(struct mm_struct *mm)
 	bool all = true;
 	int ret;
 
-	if (!um)
+	if (!um || READ_ONCE(um->off))
 		return true;
-	mmap_write_lock(mm);
+	if (mmap_write_lock_killable(mm))
+		return false;
 	for (i = 0; !um->off && i < um->nr_pages; i++) {
 		page = um->pages[i];
 		for (n = 0; n < page->used; n++) {
@@ -615,7 +631,7 @@ bool ukl_unpatch(struct mm_struct *mm)
 		}
 	}
 	if (all)
-		um->off = true;
+		WRITE_ONCE(um->off, true);
 	mmap_write_unlock(mm);
 	return all;
 }
@@ -731,7 +747,7 @@ static void show(struct seq_file *m, unsigned int seen,
 	unsigned int i;
 
 	seq_printf(m, "sites: %u\n", seen);
-	for (i = 0; i < UKL_SITE_VERDICTS; i++)
+	for (i = UKL_SITE_NEW + 1; i < UKL_SITE_VERDICTS; i++)
 		seq_printf(m, "sites %s: %u\n", verdict_names[i], sites[i]);
 	seq_printf(m, "calls by SYSCALL: %lu\ncalls by jump: %lu\n", calls[0],
 		   calls[1]);
@@ -766,8 +782,7 @@ int proc_pid_ukl(struct seq_file *m, struct pid_namespace *ns, struct pid *pid,
 		if (!um->sites[i].ip)
 			continue;
 		seen++;
-		if (um->sites[i].verdict < UKL_SITE_VERDICTS)
-			sites[um->sites[i].verdict]++;
+		sites[um->sites[i].verdict]++;
 	}
 	for (i = 0; um && i < 2; i++)
 		calls[i] = atomic64_read(&um->calls[i]);

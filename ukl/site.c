@@ -125,6 +125,8 @@ static bool can_copy(struct insn *insn)
 		return false;
 
 	switch (op[0]) {
+	case 0x90:		/* nop: padding, maybe; xchg with REX.B */
+		return X86_REX_B(insn->rex_prefix.bytes[0]);
 	case 0x6c ... 0x6f:	/* ins, outs */
 	case 0xc2 ... 0xc3:	/* ret */
 	case 0xca ... 0xcf:	/* lret, int, iret */

@@ -23,6 +23,7 @@
 
 /**
  * enum ukl_verdict - what has become of a SYSCALL instruction
+ * @UKL_SITE_NEW: nothing yet
  * @UKL_SITE_PATCHED: an instruction before it is now a jump
  * @UKL_SITE_UNCLEAR: it is not certain where the instructions before it begin
  * @UKL_SITE_SHORT: no one or two that are copied have room for a jump
@@ -32,6 +33,7 @@
  * @UKL_SITE_CHANGED: the code has changed meanwhile, or there is no memory
  */
 enum ukl_verdict {
+	UKL_SITE_NEW,
 	UKL_SITE_PATCHED,
 	UKL_SITE_UNCLEAR,
 	UKL_SITE_SHORT,
