@@ -119,7 +119,7 @@ selftests_make()
 	# All would need a compiler for BPF.
 	[ "$1" != net ] || goals=$(for prog in $selftests_net; do echo "$tree/tools/testing/selftests/net/$prog"; done)
 	# shellcheck disable=SC2086 # a list
-	make -C "$tree/tools/testing/selftests/$1" -k -j"$JOBS" CC="$CC" \
+	make -C "$tree/tools/testing/selftests/$1" -k -j"$JOBS" CC="$CC" OUTPUT="$tree/tools/testing/selftests/$1" \
 		KHDR_INCLUDES="-isystem $BUILD/contract/headers/usr/include" $goals
 }
 
