@@ -9,6 +9,7 @@
  * Starts the server first, or finds one on that port of 127.0.0.1. A workload is
  * ROUNDS times that many requests, after some that do not count. PATH is of http.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -72,7 +73,7 @@ static int http_answer(const char *answer, size_t len, int n)
 
 	if (!end)
 		return len < ANSWER_MAX - 1 ? 0 : -1;
-	field = strstr(answer, length);
+	field = strcasestr(answer, length);
 	if (strncmp(answer, ok, sizeof(ok) - 1) || !field || field > end)
 		return -1;
 	head = end + 4 - answer;
