@@ -14,6 +14,7 @@ rows=${ROWS:-$QUICK}
 # shellcheck disable=SC2012 # our own names
 [ "$rows" != all ] || rows="$(cd "$ROOT/apps" && ls -d -- */check | sed 's,/check,,' | paste -sd' ') packets:binary"
 port=$(free_port)
+patience=60
 
 # ask REQUEST: send it to the forwarded port, and have what comes until the end in
 # $OUT/answer. "/PATH" is GET of HTTP, anything else is sent as printf writes it.
@@ -24,7 +25,7 @@ ask()
 	/*) text="GET $1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" ;;
 	esac
 	# shellcheck disable=SC2016 # for the inner shell
-	timeout 60 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$0" && printf "$1" >&3 && cat <&3' \
+	timeout "$patience" bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$0" && printf "$1" >&3 && cat <&3' \
 		"$port" "$text" 2>/dev/null | tr -d '\r' >"$OUT/answer"
 	case $1 in
 	/*) grep -q '^HTTP/1.[01] 200 ' "$OUT/answer" ;;
@@ -42,7 +43,10 @@ serves()
 		started=yes
 		PORTS=$port:$("$ROOT/scripts/recipe.sh" "$ROOT/apps/$app/recipe" PORTS | cut -d: -f2) \
 			QEMU_OPTS="-pidfile $OUT/pid" start_app "$app" "$app"
+		# QEMU may take a connection before the guest has a network.
+		patience=5
 		until_seen 240 ask "$request"
+		patience=60
 	}
 	asked=
 	case $request in
