@@ -12,10 +12,16 @@
  * "Handling Self- and Cross-Modifying Code"): the page is taken out of the
  * page table first and flushed from all TLBs, which ends in an IRET on every
  * processor that could have fetched from it.
+ *
+ * A program that reads its own text finds what it came with: a page with jumps has
+ * a protection key that lets it be executed, and not read (Intel SDM vol. 3,
+ * "Protection Keys"). The first read takes its jumps back. Processors without
+ * protection keys show them.
  */
 #include <linux/init.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/pkeys.h>
 #include <linux/proc_fs.h>
 #include <linux/ptrace.h>
 #include <linux/rmap.h>
@@ -26,6 +32,7 @@
 #include <linux/slab.h>
 #include <linux/task_work.h>
 #include <linux/uaccess.h>
+#include <asm/pkru.h>
 #include <asm/tlbflush.h>
 #include <ukl/table.h>
 #include <ukl/ukl.h>
@@ -81,6 +88,18 @@ struct trampoline {
 	u8 jump[UKL_JUMP_LEN];
 };
 
+/*
+ * A change at @addr of @len bytes, which do not cross the end of the page: @old to
+ * @new, or without @old, everywhere on the page, jumps to what they have replaced.
+ */
+struct edit {
+	unsigned long addr;
+	const u8 *old;
+	const u8 *new;
+	unsigned int len;
+	int pkey;			/* of the page after that, or 0: its mapping's */
+};
+
 struct trampoline_page {
 	unsigned long start;
 	unsigned int used;
@@ -134,14 +153,67 @@ static bool may_patch(struct vm_area_struct *vma)
 }
 
 /*
- * Replace @old by @new at @addr, on a page of this address space's own. mmap_lock
- * is held for writing, so that a processor that misses the page waits for it.
- * Returns -EINVAL when something else is there.
+ * In @code, what is at @start in the program, replace jumps of ours by what was
+ * there before: the bytes behind a jump are none of its own. Returns whether the
+ * SYSCALL at @ip has one.
  */
-static int replace_code(struct mm_struct *mm, unsigned long addr, const u8 *old,
-			const u8 *new, unsigned int len)
+static bool undo_jumps(const struct ukl_mm *um, u8 *code, unsigned int size,
+		       unsigned long start, unsigned long ip)
 {
-	unsigned long start = addr & PAGE_MASK;
+	const struct trampoline *t;
+	unsigned int i, n, k, same;
+	bool found = false;
+	long at;
+
+	for (i = 0; i < um->nr_pages; i++) {
+		for (n = 0; n < um->pages[i]->used; n++) {
+			t = &um->pages[i]->trampolines[n];
+			at = t->ip - t->site.before - start;
+			if (!t->ip || at <= -UKL_JUMP_LEN || at >= (long)size)
+				continue;
+			for (same = 0, k = 0; k < UKL_JUMP_LEN; k++)
+				same += at + k < 0 || at + k >= size ||
+					code[at + k] == t->jump[k];
+			if (same < UKL_JUMP_LEN)
+				continue;
+			found |= t->ip == ip;
+			for (k = 0; k < UKL_JUMP_LEN; k++)
+				if (at + k >= 0 && at + k < size)
+					code[at + k] = t->code[k];
+		}
+	}
+	return found;
+}
+
+static bool edit_code(const struct ukl_mm *um, const struct edit *edit, u8 *page)
+{
+	u8 *code = page + offset_in_page(edit->addr);
+
+	if (!edit->old) {
+		undo_jumps(um, page, PAGE_SIZE, edit->addr & PAGE_MASK, 0);
+		return true;
+	}
+	if (memcmp(code, edit->old, edit->len))
+		return false;
+	memcpy(code, edit->new, edit->len);
+	return true;
+}
+
+static pte_t with_key(pte_t pte, int pkey)
+{
+	pte = pte_clear_flags(pte, _PAGE_PKEY_MASK);
+	return pte_set_flags(pte, (pteval_t)pkey << _PAGE_BIT_PKEY_BIT0);
+}
+
+/*
+ * Edit a page of this address space's own. mmap_lock is held for writing, so that a
+ * processor that misses the page waits for it. Returns -EINVAL when something else
+ * is there.
+ */
+static int edit_page(const struct ukl_mm *um, const struct edit *edit)
+{
+	unsigned long start = edit->addr & PAGE_MASK;
+	struct mm_struct *mm = um->mm;
 	struct vm_area_struct *vma;
 	int ret = -EAGAIN;
 
@@ -166,11 +238,10 @@ static int replace_code(struct mm_struct *mm, unsigned long addr, const u8 *old,
 		pte = ptep_get(ptep);
 		if (pte_present(pte) && pte_page(pte) == page) {
 			pte = ptep_clear_flush(vma, start, ptep);
-			bytes = (u8 *)kmap_local_page(page) +
-				offset_in_page(addr);
+			bytes = kmap_local_page(page);
 			ret = -EINVAL;
-			if (PageAnon(page) && !memcmp(bytes, old, len)) {
-				memcpy(bytes, new, len);
+			if (PageAnon(page) && edit_code(um, edit, bytes)) {
+				pte = with_key(pte, edit->pkey ?: vma_pkey(vma));
 				ret = 0;
 			}
 			kunmap_local(bytes);
@@ -180,6 +251,26 @@ static int replace_code(struct mm_struct *mm, unsigned long addr, const u8 *old,
 		put_page(page);
 	}
 	return ret;
+}
+
+/* Put back all that the program came with on the page of @addr. */
+static int undo_page(const struct ukl_mm *um, unsigned long addr)
+{
+	const struct edit undo = { .addr = addr };
+
+	return edit_page(um, &undo);
+}
+
+/* Read text, without taking back its jumps. */
+static bool read_text(u8 *code, unsigned long start, unsigned int size)
+{
+	u32 pkru = read_pkru();
+	bool ok;
+
+	write_pkru(0);
+	ok = !copy_from_user(code, (void __user *)start, size);
+	write_pkru(pkru);
+	return ok;
 }
 
 /* Where the heap of the program grows to: nothing of ours may be in its way. */
@@ -310,6 +401,30 @@ static struct trampoline_page *page_near(struct ukl_mm *um,
 	return page;
 }
 
+/* The trampoline of a site whose jump was taken back, and its address. */
+static struct trampoline *made_before(struct ukl_mm *um, unsigned long ip,
+				      const struct ukl_site *site, const u8 *code,
+				      unsigned long *at)
+{
+	struct trampoline_page *page;
+	struct trampoline *t;
+	unsigned int i, n;
+
+	for (i = 0; i < um->nr_pages; i++) {
+		page = um->pages[i];
+		for (n = 0; n < page->used; n++) {
+			t = &page->trampolines[n];
+			if (t->ip != ip || t->site.before != site->before ||
+			    memcmp(t->code, code, UKL_JUMP_LEN) ||
+			    !still_there(um, page))
+				continue;
+			*at = page->start + n * UKL_TRAMPOLINE_SIZE;
+			return t;
+		}
+	}
+	return NULL;
+}
+
 static enum ukl_verdict make_jump(struct ukl_mm *um, unsigned long ip,
 				  const u8 *code, unsigned int size,
 				  struct ukl_site *site)
@@ -321,20 +436,33 @@ static enum ukl_verdict make_jump(struct ukl_mm *um, unsigned long ip,
 	struct vm_area_struct *vma = vma_lookup(um->mm, ip);
 	u8 now[UKL_SITE_WINDOW + UKL_SYSCALL_LEN];
 	unsigned int len = site->before + UKL_SYSCALL_LEN;
+	struct edit trampoline = {
+		.new = bytes, .len = sizeof(bytes),
+	}, jump = {
+		.addr = from, .len = UKL_JUMP_LEN,
+	};
 	struct trampoline_page *page;
 	struct trampoline *t;
+	bool same, again;
 
 	if (!may_patch(vma) || vma->vm_start > from)
 		return UKL_SITE_MAPPING;
-	if (copy_from_user_nofault(now, (void __user *)from, len) ||
-	    memcmp(now, code + size - site->before, len))
+	/* A fault would wait for mmap_lock. */
+	pagefault_disable();
+	same = read_text(now, from, len) &&
+	       !memcmp(now, code + size - site->before, len);
+	pagefault_enable();
+	if (!same)
 		return UKL_SITE_CHANGED;
-	page = page_near(um, site, ip);
-	if (!page)
-		return UKL_SITE_FAR;
-
-	at = page->start + page->used * UKL_TRAMPOLINE_SIZE;
-	t = &page->trampolines[page->used];
+	t = made_before(um, ip, site, code + size - site->before, &at);
+	again = t;
+	if (!again) {
+		page = page_near(um, site, ip);
+		if (!page)
+			return UKL_SITE_FAR;
+		at = page->start + page->used * UKL_TRAMPOLINE_SIZE;
+		t = &page->trampolines[page->used];
+	}
 	if (site->nr >= 0 && site->nr < UKL_TABLE_ENTRIES)
 		slot = site->nr;
 	if (!ukl_site_trampoline(code, size, ip, at,
@@ -342,51 +470,25 @@ static enum ukl_verdict make_jump(struct ukl_mm *um, unsigned long ip,
 				 bytes) ||
 	    !ukl_site_jump(site, ip, at, t->jump))
 		return UKL_SITE_FAR;
-	memcpy(t->code, code + size - site->before, UKL_JUMP_LEN);
-	t->site = *site;
-	/* A place is not used again: a thread may be there. */
-	page->used++;
+	if (!again) {
+		memcpy(t->code, code + size - site->before, UKL_JUMP_LEN);
+		t->site = *site;
+		/* A place is not used for another site: a thread may be there. */
+		page->used++;
+		t->ip = ip;
+	}
 
-	t->ip = ip;
-	if (replace_code(um->mm, at, zeros, bytes, sizeof(bytes)) ||
-	    replace_code(um->mm, from, t->code, t->jump, UKL_JUMP_LEN)) {
+	trampoline.addr = at;
+	trampoline.old = again ? bytes : zeros;
+	jump.old = t->code;
+	jump.new = t->jump;
+	if (!vma_pkey(vma))
+		jump.pkey = max(execute_only_pkey(um->mm), 0);
+	if (!edit_page(um, &trampoline) && !edit_page(um, &jump))
+		return UKL_SITE_PATCHED;
+	if (!again)
 		t->ip = 0;
-		return UKL_SITE_CHANGED;
-	}
-	return UKL_SITE_PATCHED;
-}
-
-/*
- * In @code, what is at @start in the program, replace jumps of ours by what was
- * there before: the bytes behind a jump are none of its own. Returns whether the
- * SYSCALL at @ip has one.
- */
-static bool undo_jumps(const struct ukl_mm *um, u8 *code, unsigned int size,
-		       unsigned long start, unsigned long ip)
-{
-	const struct trampoline *t;
-	unsigned int i, n, k, same;
-	bool found = false;
-	long at;
-
-	for (i = 0; i < um->nr_pages; i++) {
-		for (n = 0; n < um->pages[i]->used; n++) {
-			t = &um->pages[i]->trampolines[n];
-			at = t->ip - t->site.before - start;
-			if (!t->ip || at <= -UKL_JUMP_LEN || at >= (long)size)
-				continue;
-			for (same = 0, k = 0; k < UKL_JUMP_LEN; k++)
-				same += at + k < 0 || at + k >= size ||
-					code[at + k] == t->jump[k];
-			if (same < UKL_JUMP_LEN)
-				continue;
-			found |= t->ip == ip;
-			for (k = 0; k < UKL_JUMP_LEN; k++)
-				if (at + k >= 0 && at + k < size)
-					code[at + k] = t->code[k];
-		}
-	}
-	return found;
+	return UKL_SITE_CHANGED;
 }
 
 static enum ukl_verdict patch_site(struct ukl_mm *um, unsigned long ip)
@@ -404,8 +506,7 @@ static enum ukl_verdict patch_site(struct ukl_mm *um, unsigned long ip)
 	mmap_read_unlock(um->mm);
 	if (!size)
 		return UKL_SITE_MAPPING;
-	if (copy_from_user(code, (void __user *)(ip - size),
-			   size + UKL_SYSCALL_LEN))
+	if (!read_text(code, ip - size, size + UKL_SYSCALL_LEN))
 		return UKL_SITE_CHANGED;
 	if (undo_jumps(um, code, size, ip - size, ip))
 		return UKL_SITE_PATCHED;
@@ -596,6 +697,58 @@ bool ukl_patch_int3(struct pt_regs *regs)
 	return false;
 }
 
+/* Put back the program's own code in a range. False when memory was short. */
+static bool undo_range(const struct ukl_mm *um, unsigned long start,
+		       unsigned long end)
+{
+	const struct trampoline *t;
+	unsigned int i, n;
+	bool all = true;
+
+	for (i = 0; i < um->nr_pages; i++) {
+		for (n = 0; n < um->pages[i]->used; n++) {
+			unsigned long at;
+			int ret = 0;
+
+			t = &um->pages[i]->trampolines[n];
+			at = t->ip - t->site.before;
+			if (t->ip && at >= start && at < end)
+				ret = undo_page(um, at);
+			if (ret && ret != -EINVAL && ret != -EFAULT)
+				all = false;
+		}
+	}
+	return all;
+}
+
+/**
+ * ukl_show_range() - the mapping of a part of the program is to change
+ * @mm: the address space, locked for writing
+ * @start: first address, at the begin of a page
+ * @len: bytes
+ *
+ * Text that gets other permissions may be read, and jumps lead elsewhere from
+ * another address.
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int ukl_show_range(struct mm_struct *mm, unsigned long start, unsigned long len)
+{
+	const unsigned long end = start + len;
+	VMA_ITERATOR(vmi, mm, start);
+	struct vm_area_struct *vma;
+
+	if (!mm->context.ukl)
+		return 0;
+	for_each_vma_range(vmi, vma, end) {
+		if (may_patch(vma) &&
+		    !undo_range(mm->context.ukl, max(start, vma->vm_start),
+				min(end, vma->vm_end)))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /**
  * ukl_unpatch() - put the program's own code back, for good
  * @mm: the process', of which a thread is to leave CPL 0, or which is traced
@@ -608,32 +761,53 @@ bool ukl_patch_int3(struct pt_regs *regs)
 bool ukl_unpatch(struct mm_struct *mm)
 {
 	struct ukl_mm *um = mm->context.ukl;
-	struct trampoline_page *page;
-	struct trampoline *t;
-	unsigned int i, n;
-	bool all = true;
-	int ret;
+	bool all;
 
 	if (!um || READ_ONCE(um->off))
 		return true;
 	if (mmap_write_lock_killable(mm))
 		return false;
-	for (i = 0; !um->off && i < um->nr_pages; i++) {
-		page = um->pages[i];
-		for (n = 0; n < page->used; n++) {
-			t = &page->trampolines[n];
-			ret = 0;
-			if (t->ip)
-				ret = replace_code(mm, t->ip - t->site.before,
-						   t->jump, t->code, UKL_JUMP_LEN);
-			if (ret && ret != -EINVAL && ret != -EFAULT)
-				all = false;
-		}
-	}
+	all = um->off || undo_range(um, 0, TASK_SIZE_MAX);
 	if (all)
 		WRITE_ONCE(um->off, true);
 	mmap_write_unlock(mm);
 	return all;
+}
+
+/**
+ * ukl_show_code() - a processor was denied access to a page by its protection key
+ * @regs: registers of the fault, with interrupts off
+ * @write: it was a write
+ * @addr: where it was
+ *
+ * Return: whether the access is to be tried again, as it was our key's doing: the
+ * jumps that were in the page are no more.
+ */
+bool ukl_show_code(struct pt_regs *regs, bool write, unsigned long addr)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	u32 pkru = read_pkru();
+	bool again;
+
+	/* Another key, or no access by key 0, is the program's own matter. */
+	if (!mm || !mm->context.ukl || faulthandler_disabled() ||
+	    !(regs->flags & X86_EFLAGS_IF) ||
+	    !(write ? __pkru_allows_write(pkru, 0) : __pkru_allows_read(pkru, 0)))
+		return false;
+	local_irq_enable();
+	if (mmap_write_lock_killable(mm)) {
+		/* It ends on its way out; in a call, the call fails first. */
+		again = user_mode(regs);
+	} else {
+		vma = vma_lookup(mm, addr);
+		/* What is no text any more has lost our key by that. */
+		again = vma && !vma_pkey(vma) &&
+			(!may_patch(vma) || !undo_page(mm->context.ukl, addr));
+		mmap_write_unlock(mm);
+	}
+	local_irq_disable();
+	return again;
 }
 
 /**

@@ -2,6 +2,7 @@
 /* Programs that were not linked for CPL 0: jumps in place of SYSCALL. */
 #include "tap.h"
 #include <asm/prctl.h>
+#include <cpuid.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -44,6 +45,18 @@ static void only_patched(void)
 #endif
 }
 
+/* The code that is executed, which the program itself cannot read. */
+static int code_at(const char *addr)
+{
+	int fd = open("/proc/self/mem", O_RDONLY);
+	unsigned char byte;
+
+	CHECK(fd >= 0);
+	EQ(pread(fd, &byte, 1, (off_t)addr), 1);
+	close(fd);
+	return byte;
+}
+
 /* Functions with a site of their own: getppid. */
 #define SITE(name)							\
 	ASM_FN(name, "nop; nop\n"					\
@@ -60,7 +73,7 @@ static void patched(long (*site)(void), const char *first)
 	for (int i = 0; i < ENOUGH; i++)
 		EQ(site(), parent);
 	CHECK(jumps() - before >= ENOUGH / 2);
-	EQ(*(const unsigned char *)first, 0xe9);
+	EQ(code_at(first), 0xe9);
 }
 
 SITE(counted_site);
@@ -160,7 +173,7 @@ TEST(patch, pair)
 		EQ(pair_site(SYS_close, -1), -EBADF);
 	}
 	CHECK(jumps() - before >= ENOUGH);
-	EQ(*(const unsigned char *)pair_first, 0xe9);
+	EQ(code_at(pair_first), 0xe9);
 	/* Its second byte of code is no instruction's any more. */
 	for (int i = 0; i < ENOUGH; i++) {
 		EQ(pair_behind(SYS_getppid, 0), getppid());
@@ -429,6 +442,178 @@ TEST(patch, threads)
 	CHECK(jumps() - before >= MANY * ENOUGH * 9L / 10);
 }
 
+static void only_with_keys(void)
+{
+	unsigned int eax, ebx, ecx = 0, edx;
+
+	only_patched();
+	__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx);
+	if (!(ecx & bit_OSPKE))
+		tap_skip("no protection keys");
+}
+
+static void on_fault(int sig, siginfo_t *si, void *context)
+{
+	(void)sig;
+	(void)context;
+	_exit(si->si_code);
+}
+
+/* In a child, @access raises SIGSEGV of that kind. */
+#define FAULT(code, access) do {					\
+	pid_t fault_pid = xfork();					\
+									\
+	if (!fault_pid) {						\
+		handle(SIGSEGV, on_fault, 0);				\
+		access;							\
+		_exit(0);						\
+	}								\
+	EXPECT_EXIT(fault_pid, code);					\
+} while (0)
+
+/* What a program reads of its own text is what it came with. */
+SITE(read_site);
+TEST(patch, read)
+{
+	pid_t pid;
+
+	only_with_keys();
+	patched(read_site, read_site_first);
+	/* A fault of another kind is still one. */
+	FAULT(SEGV_ACCERR, *(volatile char *)read_site_first = 0);
+	pid = xfork();
+	if (!pid) {
+		EQ(code_at(read_site_first), 0xe9);
+		CHECK(!memcmp(read_site_first, getppid_code, sizeof(getppid_code)));
+		EQ(code_at(read_site_first), 0xb8);
+		_exit(0);
+	}
+	EXPECT_EXIT(pid, 0);
+	EQ(code_at(read_site_first), 0xe9);
+	CHECK(!memcmp(read_site_first, getppid_code, sizeof(getppid_code)));
+	EQ(code_at(read_site_first), 0xb8);
+	for (int i = 0; i < ENOUGH; i++)
+		EQ(read_site(), getppid());
+}
+
+/* A site that was read is patched again, some time later. */
+#define AGAIN 65536
+SITE(again_site);
+TEST(patch, read_again)
+{
+	long parent = getppid();
+
+	only_with_keys();
+	patched(again_site, again_site_first);
+	for (int i = 0; i < 2; i++)
+		CHECK(!memcmp(again_site_first, getppid_code, sizeof(getppid_code)));
+	for (int i = 0; i < AGAIN + ENOUGH; i++)
+		EQ(again_site(), parent);
+	EQ(code_at(again_site_first), 0xe9);
+	CHECK(!memcmp(again_site_first, getppid_code, sizeof(getppid_code)));
+}
+
+SITE(copied_site);
+SITE(filed_site);
+TEST(patch, read_by_kernel)
+{
+	char code[sizeof(getppid_code)], name[] = "/tmp/ukltest-text-XXXXXX";
+	int fd[2], file = mkstemp(name);
+
+	only_with_keys();
+	CHECK(!pipe(fd));
+	patched(copied_site, copied_site_first);
+	EQ(write(fd[1], copied_site_first, sizeof(code)), sizeof(code));
+	EQ(read(fd[0], code, sizeof(code)), sizeof(code));
+	CHECK(!memcmp(code, getppid_code, sizeof(code)));
+
+	CHECK(file >= 0);
+	unlink(name);
+	patched(filed_site, filed_site_first);
+	EQ(write(file, filed_site_first, sizeof(code)), sizeof(code));
+	EQ(pread(file, code, sizeof(code), 0), sizeof(code));
+	CHECK(!memcmp(code, getppid_code, sizeof(code)));
+	EQ(pread(file, (char *)filed_site_first, sizeof(code), 0), -1);
+	EQ(errno, EFAULT);
+}
+
+/* Text that the program itself has made unreadable stays so. */
+TEST(patch, execute_only)
+{
+	char *code;
+
+	only_with_keys();
+	code = map_code(NULL, getppid_code, sizeof(getppid_code), PROT_EXEC);
+	patched((long (*)(void))code, code);
+	FAULT(SEGV_PKUERR, *(volatile char *)code);
+}
+
+TEST(patch, mprotect)
+{
+	char *code;
+
+	only_patched();
+	code = map_code(NULL, getppid_code, sizeof(getppid_code),
+			PROT_READ | PROT_EXEC);
+	patched((long (*)(void))code, code);
+	EQ(mprotect(code - 256, 4096, PROT_READ | PROT_WRITE | PROT_EXEC), 0);
+	CHECK(!memcmp(code, getppid_code, sizeof(getppid_code)));
+	code[1] = SYS_getuid;
+	for (int i = 0; i < ENOUGH; i++)
+		EQ(((long (*)(void))code)(), getuid());
+}
+
+/* Far from where it was, a jump would lead elsewhere. */
+TEST(patch, mremap)
+{
+	char *code, *place;
+
+	only_patched();
+	code = map_code(NULL, getppid_code, sizeof(getppid_code),
+			PROT_READ | PROT_EXEC);
+	patched((long (*)(void))code, code);
+	place = (char *)0x100000000000;
+	EQ(mremap(code - 256, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, place), place);
+	patched((long (*)(void))(place + 256), place + 256);
+}
+
+/* Threads call and read the same code. */
+static void *call_and_read(void *arg)
+{
+	long parent = getppid();
+
+	for (int i = 0; i < MANY; i++) {
+		const char *site = many_sites + 32 * i;
+
+		for (int n = 0; n < 4; n++)
+			EQ(((long (*)(void))site)(), parent);
+		CHECK(!memcmp(site, getppid_code, sizeof(getppid_code)));
+	}
+	return arg;
+}
+
+TEST(patch, read_by_threads)
+{
+	only_with_keys();
+	for (int i = 0; i < 8; i++) {
+		pid_t pid = xfork();
+
+		if (!pid) {
+			pthread_t thread[2];
+			long before = jumps();
+
+			for (int n = 0; n < 2; n++)
+				CHECK(!pthread_create(&thread[n], NULL,
+						      call_and_read, NULL));
+			for (int n = 0; n < 2; n++)
+				CHECK(!pthread_join(thread[n], NULL));
+			CHECK(jumps() > before);
+			_exit(0);
+		}
+		EXPECT_EXIT(pid, 0);
+	}
+}
+
 /* A program that wants GS leaves CPL 0, with the code that it came with. */
 SITE(gs_site);
 TEST(patch, gs)
@@ -440,7 +625,7 @@ TEST(patch, gs)
 	patched(gs_site, gs_site_first);
 	EQ(syscall(SYS_arch_prctl, ARCH_SET_GS, &value), 0);
 	EQ(cpl(), 3);
-	EQ(*(const unsigned char *)gs_site_first, 0xb8);
+	EQ(code_at(gs_site_first), 0xb8);
 	for (int i = 0; i < ENOUGH; i++)
 		EQ(gs_site(), getppid());
 	__asm__ volatile("mov %%gs:0, %0" : "=r" (seen));

@@ -19,6 +19,8 @@ int ukl_dup_mm(struct mm_struct *oldmm, struct mm_struct *mm);
 void ukl_free_mm(struct mm_struct *mm);
 void ukl_deactivate_mm(struct task_struct *task, struct mm_struct *mm);
 void ukl_leave_trampoline(struct pt_regs *regs);
+bool ukl_show_code(struct pt_regs *regs, bool write, unsigned long addr);
+int ukl_show_range(struct mm_struct *mm, unsigned long start, unsigned long len);
 void ukl_traced(struct task_struct *task);
 int proc_pid_ukl(struct seq_file *m, struct pid_namespace *ns, struct pid *pid,
 		 struct task_struct *task);
@@ -41,6 +43,18 @@ static inline void ukl_copy_thread(struct task_struct *task) {}
 static inline void ukl_deactivate_mm(struct task_struct *task,
 				     struct mm_struct *mm) {}
 static inline void ukl_leave_trampoline(struct pt_regs *regs) {}
+static inline bool ukl_show_code(struct pt_regs *regs, bool write,
+				 unsigned long addr)
+{
+	return false;
+}
+
+static inline int ukl_show_range(struct mm_struct *mm, unsigned long start,
+				 unsigned long len)
+{
+	return 0;
+}
+
 static inline void ukl_traced(struct task_struct *task) {}
 
 #endif /* CONFIG_UKL_PATCH */

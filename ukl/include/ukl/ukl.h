@@ -90,6 +90,15 @@ ukl_pf_error_code(struct pt_regs *regs, unsigned long error_code)
 	return error_code;
 }
 
+/* A page fault that ends with a look at the page: see ukl_show_code(). */
+static __always_inline bool
+ukl_pf_shows_code(struct pt_regs *regs, unsigned long error_code,
+		  unsigned long addr)
+{
+	return (error_code & X86_PF_PK) &&
+	       ukl_show_code(regs, error_code & X86_PF_WRITE, addr);
+}
+
 /* Before anybody but an interrupt looks at the registers of an application. */
 static inline void ukl_fixup_regs(struct pt_regs *regs)
 {
@@ -116,6 +125,13 @@ static __always_inline unsigned long
 ukl_pf_error_code(struct pt_regs *regs, unsigned long error_code)
 {
 	return error_code;
+}
+
+static __always_inline bool
+ukl_pf_shows_code(struct pt_regs *regs, unsigned long error_code,
+		  unsigned long addr)
+{
+	return false;
 }
 
 static __always_inline bool
