@@ -133,18 +133,42 @@ run_app()
 	TIMEOUT=${TIMEOUT:-120} "$ROOT/scripts/run.sh" "$2" >"$OUT/$1" 2>&1 </dev/null || status=$?
 }
 
+# make_run ARGUMENTS...
+make_run()
+{
+	make -C "$ROOT" --no-print-directory run "$@"
+}
+
 # runs LOG ARGUMENTS...: make run with these, all output to $OUT/LOG; sets $status to
 # that of the application
 runs()
 {
 	log=$OUT/$1
 	shift
-	make -C "$ROOT" --no-print-directory run TIMEOUT=240 "$@" >"$log" 2>&1 </dev/null
+	make_run TIMEOUT=240 "$@" >"$log" 2>&1 </dev/null
 	status=$(sed -n 's/.*\] Error //p' "$log" | tail -n 1)
 	status=${status:-0}
 }
 
-# start_app LOG APP: the same in the background; sets $app_pid. To be ended by
+# refused WHAT REGEX COMMAND...: does it fail with one line of ours, which says that?
+refused()
+{
+	what=$1 regex=$2
+	shift 2
+	status=0
+	(
+		export TIMEOUT=5
+		"$@"
+	) >"$OUT/refused" 2>&1 </dev/null || status=$?
+	if [ "$status" != 0 ] && [ "$(grep -c '^unilinux: ' "$OUT/refused")" = 1 ] &&
+			grep -qE "^unilinux: .*$regex" "$OUT/refused"; then
+		pass "refused: $what: $(sed -n 's/^unilinux: //p' "$OUT/refused" | cut -c 1-100)"
+	else
+		fail "refused: $what" "status $status, $(tail -n 1 "$OUT/refused")"
+	fi
+}
+
+# start_app LOG APP: as run_app in the background; sets $app_pid. To be ended by
 # finish_app, which sets $status.
 start_app()
 {

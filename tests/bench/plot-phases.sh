@@ -16,28 +16,8 @@ awk -F, '
 		phase = $2
 		sub(/^[^-]*-/, "", phase)
 		bar = substr($2, 1, length($2) - length(phase) - 1) ", " $3
-		if (!(bar in bars)) {
-			bars[bar] = 1
-			row[++n] = bar
-		}
-		if (!(phase in phases)) {
-			phases[phase] = 1
-			column[++m] = phase
-		}
-		v[bar, phase] = $5 / 1e6
-	}
-	END {
-		printf "bar"
-		for (c = 1; c <= m; c++)
-			printf "\t%s", column[c]
-		print ""
-		for (r = 1; r <= n; r++) {
-			printf "%s", row[r]
-			for (c = 1; c <= m; c++)
-				printf "\t%s", v[row[r], column[c]] + 0
-			print ""
-		}
-	}' "$csv" >"$data"
+		print bar "\t" phase "\t" $5 / 1e6
+	}' "$csv" | awk -v none=0 -f "${0%/*}/pivot.awk" >"$data"
 rows=$(($(wc -l <"$data") - 1))
 [ "$rows" -gt 0 ] || exit 0
 last=$(head -n 1 "$data" | awk -F '\t' '{ print NF }')

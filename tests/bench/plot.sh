@@ -12,30 +12,8 @@ data=$(mktemp)
 trap 'rm -f "$data"' EXIT
 
 # workload, then the columns; stock itself is the line at 1.
-awk -F, -v metric="${metric}_gain" '
-	$4 == metric {
-		if (!($2 in seen)) {
-			seen[$2] = 1
-			row[++n] = $2
-		}
-		if (!($3 in known)) {
-			known[$3] = 1
-			column[++m] = $3
-		}
-		v[$2, $3] = $5
-	}
-	END {
-		printf "workload"
-		for (c = 1; c <= m; c++)
-			printf "\t%s", column[c]
-		print ""
-		for (r = 1; r <= n; r++) {
-			printf "%s", row[r]
-			for (c = 1; c <= m; c++)
-				printf "\t%s", (row[r], column[c]) in v ? v[row[r], column[c]] : "NaN"
-			print ""
-		}
-	}' "$csv" >"$data"
+awk -F, -v metric="${metric}_gain" '$4 == metric { print $2 "\t" $3 "\t" $5 }' "$csv" |
+	awk -v none=NaN -f "${0%/*}/pivot.awk" >"$data"
 rows=$(($(wc -l <"$data") - 1))
 last=$(head -n 1 "$data" | awk '{ print NF }')
 if [ "$rows" -lt 1 ]; then

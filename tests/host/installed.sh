@@ -54,17 +54,7 @@ runs perl BIN=/usr/bin/perl FILES="$OUT/sum.pl:/sum.pl" ARGS=/sum.pl
 is "perl with a script from FILES: exit status" "$status" 0
 shows "perl with a script from FILES: output" "$OUT/perl" '^sum 42'
 
-# refused WHAT REGEX ARGUMENTS...
-refused()
-{
-	what=$1
-	regex=$2
-	shift 2
-	runs refused "$@"
-	is "$what: status" "$status" 1
-	shows "$what: says so" "$OUT/refused" "^unilinux: .*$regex"
-}
-refused "absent program" "no file /bin/absent" BIN=/bin/absent
-refused "script" "is a script" BIN=/usr/bin/ldd
-refused "not relinked" "is not relinked" BIN=/bin/bash MODE=linked
-refused "absent file" "FILES names /absent" BIN=/bin/bash FILES=/absent
+refused "absent program" "no file /bin/absent" make_run BIN=/bin/absent
+refused "script" "is a script" make_run BIN=/usr/bin/ldd
+refused "not relinked" "is not relinked" make_run BIN=/bin/bash MODE=linked
+refused "absent file" "FILES names /absent" make_run BIN=/bin/bash FILES=/absent

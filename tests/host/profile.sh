@@ -8,20 +8,6 @@ app=$(temporary_app profile)
 dir=$BUILD/profile/$app
 rm -rf "$dir"
 
-# refused WHAT TEXT ARGUMENT...: bad input ends with one line
-refused()
-{
-	what=$1 text=$2
-	shift 2
-	if "$@" >"$OUT/refused" 2>&1; then
-		fail "$what" "no error"
-	elif [ "$(grep -c '^unilinux: ' "$OUT/refused")" != 1 ]; then
-		fail "$what" "not one line of ours"
-	else
-		shows "$what" "$OUT/refused" "$text"
-	fi
-}
-
 refused 'no such workload' 'no workload' "$ROOT/scripts/profile.sh" "$app" nonsense
 refused 'bad WINDOW' 'WINDOW must be' env WINDOW=step:1 "$ROOT/scripts/profile.sh" "$app"
 

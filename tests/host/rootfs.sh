@@ -88,20 +88,10 @@ for form in layout oci.tar saved.tar; do
 	shows "$form: user" "$OUT/$form.log" "^user 1234:500(:50[01])*, may become root 0, owner of /data $owner"
 done
 
-# refused WHAT REGEX ARGUMENTS...
-refused()
-{
-	what=$1
-	regex=$2
-	shift 2
-	runs refused "$@"
-	is "$what: status" "$status" 1
-	shows "$what: says so" "$OUT/refused" "^unilinux: .*$regex"
-}
-refused "absent directory" "no directory /absent" ROOTFS=/absent BIN=/bin/tell
-refused "no program" "needs BIN=" ROOTFS="$root"
-refused "absent program" "no /bin/absent in" ROOTFS="$root" BIN=/bin/absent
-refused "absent image" "there is no /absent" OCI=/absent
-refused "no image" "neither a directory nor a tar archive" OCI="$OUT/tell.c"
-refused "another archive" "no container image" OCI="$(tar -c -f "$OUT/other.tar" -C "$OUT" tell.c; echo "$OUT/other.tar")"
-refused "two at once" "give one" OCI="$layout" ROOTFS="$root"
+refused "absent directory" "no directory /absent" make_run ROOTFS=/absent BIN=/bin/tell
+refused "no program" "needs BIN=" make_run ROOTFS="$root"
+refused "absent program" "no /bin/absent in" make_run ROOTFS="$root" BIN=/bin/absent
+refused "absent image" "there is no /absent" make_run OCI=/absent
+refused "no image" "neither a directory nor a tar archive" make_run OCI="$OUT/tell.c"
+refused "another archive" "no container image" make_run OCI="$(tar -c -f "$OUT/other.tar" -C "$OUT" tell.c; echo "$OUT/other.tar")"
+refused "two at once" "give one" make_run OCI="$layout" ROOTFS="$root"

@@ -32,21 +32,6 @@ resume()
 	SNAPSHOT=1 TIMEOUT=120 start_app "$1" "$2"
 }
 
-# refuses WHAT REGEX COMMAND...: with one line of ours
-refuses()
-{
-	what=$1 regex=$2
-	shift 2
-	status=0
-	TIMEOUT=5 "$@" >"$OUT/refused" 2>&1 </dev/null || status=$?
-	if [ "$status" != 0 ] && [ "$(grep -c '^unilinux: ' "$OUT/refused")" = 1 ] &&
-			grep -qE "^unilinux: .*$regex" "$OUT/refused"; then
-		pass "refused: $what: $(sed -n 's/^unilinux: //p' "$OUT/refused" | cut -c 1-100)"
-	else
-		fail "refused: $what" "status $status, $(tail -n 1 "$OUT/refused")"
-	fi
-}
-
 between()
 {
 	if awk -v v="${2:--}" -v a="$3" -v b="$4" 'BEGIN { exit !(v + 0 == v && v >= a && v <= b) }'; then
@@ -98,16 +83,16 @@ try()
 app=$(temporary_app probe)
 export ARGS="serve 7" PORTS="$port:7"
 MACHINE=microvm try microvm
-refuses "other memory" "memory=64, this run memory=96" env SNAPSHOT=1 MEMORY=96 "$ROOT/scripts/run.sh" "$app"
-refuses "other machine" "machine=microvm.*machine=q35" env SNAPSHOT=1 MACHINE=q35 "$ROOT/scripts/run.sh" "$app"
-refuses "other arguments" "parameters=" env SNAPSHOT=1 ARGS="serve 8" "$ROOT/scripts/run.sh" "$app"
+refused "other memory" "memory=64, this run memory=96" env SNAPSHOT=1 MEMORY=96 "$ROOT/scripts/run.sh" "$app"
+refused "other machine" "machine=microvm.*machine=q35" env SNAPSHOT=1 MACHINE=q35 "$ROOT/scripts/run.sh" "$app"
+refused "other arguments" "parameters=" env SNAPSHOT=1 ARGS="serve 8" "$ROOT/scripts/run.sh" "$app"
 echo 'ENV += OTHER=1' >>"$ROOT/apps/$app/recipe"
 SNAPSHOT=1 image "$app"
-refuses "other image" "image=" env SNAPSHOT=1 "$ROOT/scripts/run.sh" "$app"
+refused "other image" "image=" env SNAPSHOT=1 "$ROOT/scripts/run.sh" "$app"
 
 echo 'READY = probe: never' >>"$ROOT/apps/$app/recipe"
-refuses "not ready in time" "not ready after 5 s" "$ROOT/scripts/snapshot.sh" "$app"
-refuses "no snapshot" "make snapshot APP=$app" env SNAPSHOT=1 "$ROOT/scripts/run.sh" "$app"
+refused "not ready in time" "not ready after 5 s" "$ROOT/scripts/snapshot.sh" "$app"
+refused "no snapshot" "make snapshot APP=$app" env SNAPSHOT=1 "$ROOT/scripts/run.sh" "$app"
 
 # A connection that the application makes is none that it takes.
 other=$port
@@ -117,7 +102,7 @@ until port=$(free_port); [ "$port" != "$other" ]; do
 	sleep 0.1
 done
 sed -i '/^READY/d' "$ROOT/apps/$app/recipe"
-refuses "its own connection is not ready" "not ready after 15 s" \
+refused "its own connection is not ready" "not ready after 15 s" \
 	env TIMEOUT=15 ARGS="call $other" PORTS="$port:7" "$ROOT/scripts/snapshot.sh" "$app"
 shows "it had a connection" "$BUILD/snapshots/$app+balloon+snapshot.log" '^probe: connected'
 export PORTS="$port:7"
@@ -141,8 +126,8 @@ for _ in $(seq 50); do
 	sleep 0.1
 done
 is "SIGTERM: nothing is left over" "$(one_line "$(cat "$OUT/left")")" ""
-refuses "SNAPSHOT=yes" "SNAPSHOT must be 1" env SNAPSHOT=yes "$ROOT/scripts/run.sh" "$app"
-refuses "the stock kernel" "not stock" env MODE=stock "$ROOT/scripts/snapshot.sh" "$app"
+refused "SNAPSHOT=yes" "SNAPSHOT must be 1" env SNAPSHOT=yes "$ROOT/scripts/run.sh" "$app"
+refused "the stock kernel" "not stock" env MODE=stock "$ROOT/scripts/snapshot.sh" "$app"
 
 # The console says when it is ready.
 sed -i 's/^READY = .*/READY = probe: uptime/' "$ROOT/apps/$app/recipe"
