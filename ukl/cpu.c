@@ -85,6 +85,12 @@ void __init ukl_early_cpu_init(void)
 	if (hypervisor_cpuid_base("TCGTCGTCGTCG", 0)) {
 		x86_platform.calibrate_cpu = tcg_calibrate_tsc;
 		x86_platform.calibrate_tsc = tcg_calibrate_tsc;
+		/*
+		 * All processors read one clock. Ticks, which a busy host
+		 * delays, would pass sentence on it, and each clock_gettime()
+		 * become a system call.
+		 */
+		setup_force_cpu_cap(X86_FEATURE_TSC_RELIABLE);
 #ifdef CONFIG_X86_IO_APIC
 		/* Takes ten ticks to find what a virtual machine has not got. */
 		no_timer_check = 1;
