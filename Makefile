@@ -8,6 +8,11 @@ ifneq ($(ROOTFS)$(OCI),)
 override APP := bin-$(notdir $(abspath $(ROOTFS)$(OCI)))
 else ifneq ($(BIN),)
 override APP := bin-$(notdir $(BIN))
+# What it is always told
+first := $(shell sed '/^\#/d' apps/*/installed/$(notdir $(BIN)) 2>/dev/null)
+ifneq ($(first),)
+override ARGS := $(first) $(ARGS)
+endif
 endif
 SUITE ?= syscalls
 VARIANT ?= ukl

@@ -16,7 +16,7 @@ case $bin in
 /*) ;;
 *) die "BIN must be an absolute path, not '$bin'" ;;
 esac
-[ -f "$bin" ] || die "there is no file $bin"
+[ -f "$bin" ] || die "there is no file $bin: install the package that has it"
 [ -x "$bin" ] || die "$bin is not executable"
 need objdump ldd
 
@@ -33,6 +33,9 @@ name=$(basename "$bin")
 out=$BUILD/apps/bin-$name
 locked "app-bin-$name"
 say "app bin-$name: collecting its files"
+for hint in "$ROOT"/apps/*/installed/"$name"; do
+	[ ! -f "$hint" ] || say "app bin-$name: arguments of ${hint#"$ROOT"/} come first"
+done
 rm -rf "$out"
 mkdir -p "$out/root/etc"
 

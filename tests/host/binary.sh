@@ -26,7 +26,7 @@ shows "ukl.patch=0: no jumps" "$OUT/unpatched" '^ukl: calls: 0 by jump, '
 ln -sf "$(command -v redis-check-rdb)" "$OUT/redis-server"
 port=$(free_port)
 make -C "$ROOT" --no-print-directory run TIMEOUT=240 BIN="$OUT/redis-server" PORTS="$port:6379" \
-	ARGS="--bind 0.0.0.0 --protected-mode no --save '' --appendonly no --dir /tmp" APPEND=ukl.stats \
+	ARGS="--save ''" APPEND=ukl.stats \
 	>"$OUT/redis" 2>&1 </dev/null &
 app_pid=$!
 JOBS_STARTED="$JOBS_STARTED $app_pid"
