@@ -18,7 +18,7 @@
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 
-app=${1:?usage: build-app.sh APP}
+app=${1?usage: build-app.sh APP}
 recipe "$app"
 dir=$ROOT/apps/$app
 select_image "$app"

@@ -8,7 +8,7 @@
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 
-app=${1:?usage: bzimage.sh APP}
+app=${1?usage: bzimage.sh APP}
 select_image "$app"
 [ -f "$image/rootfs.cpio" ] || die "there is no image of '$app' for this kernel; run 'make image APP=$app'"
 [ "$mode" != distro ] || die "make bzimage: Debian's kernel cannot be linked anew; use another MODE"

@@ -13,7 +13,7 @@
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 
-app=${1:?usage: debug.sh APP}
+app=${1?usage: debug.sh APP}
 DEBUG=y
 export DEBUG
 select_image "$app"

@@ -9,7 +9,7 @@
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 
-app=${1:?usage: exact.sh APP VARIANT}
+app=${1?usage: exact.sh APP VARIANT}
 variant=${2:?usage: exact.sh APP VARIANT}
 select_mode "$app"
 profile=small

@@ -5,7 +5,7 @@
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 
-app=${1:?usage: explain.sh APP SYMBOL}
+app=${1?usage: explain.sh APP SYMBOL}
 symbol=CONFIG_${2#CONFIG_}
 case $symbol in
 CONFIG_ | *[!A-Z0-9a-z_]*) die "SYMBOL must be the name of an option, such as CONFIG_EPOLL, not '${2:-}'" ;;

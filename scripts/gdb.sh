@@ -10,7 +10,7 @@
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 
-app=${1:?usage: gdb.sh APP}
+app=${1?usage: gdb.sh APP}
 [ "${MODE:-}" != distro ] || die "MODE=distro has no kernel with symbols to debug"
 [ -z "${RUN:-}" ] || [ -r "$RUN" ] || die "RUN names '$RUN', which cannot be read"
 "$ROOT/scripts/setup.sh" gdb

@@ -11,7 +11,7 @@
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 
-app=${1:?usage: image.sh APP}
+app=${1?usage: image.sh APP}
 select_image "$app"
 
 case $app in
@@ -48,7 +48,8 @@ net=$(recipe "$app" NET)
 # Quotes in ARGS group words as in a shell, nothing else is special.
 {
 	echo "exec $exec_path"
-	recipe "$app" ARGS | xargs -r printf 'arg %s\n'
+	recipe "$app" ARGS | xargs -r printf 'arg %s\n' 2>/dev/null ||
+		die "the ARGS of $app have a quote that is not closed"
 	recipe "$app" ENV | sed 's/^/env /'
 	recipe "$app" CWD | sed 's/^/cwd /'
 	recipe "$app" USER | sed 's/^/user /'

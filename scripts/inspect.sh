@@ -9,7 +9,7 @@
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 
-app=${1:?usage: inspect.sh APP}
+app=${1?usage: inspect.sh APP}
 select_image "$app"
 [ -f "$image/info" ] || die "there is no image of '$app' for this kernel; run 'make image APP=$app${MODE:+ MODE=$MODE}'"
 need size

@@ -23,7 +23,7 @@
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 
-app=${1:?usage: profile.sh APP [WORKLOAD]}
+app=${1?usage: profile.sh APP [WORKLOAD]}
 # make exports it also when it is not set.
 [ -n "${ARGS:-}" ] || unset ARGS
 workload=${2:-}

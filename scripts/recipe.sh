@@ -78,7 +78,7 @@ awk -v file="${file#"$ROOT"/}" -v key="${2:-}" '
 			fail(FNR, "SOURCE += must be debian:<source package>; local can only be the first")
 		seen[k] = 1
 		if (k == key && v != "")
-			print v
+			values = values v "\n"
 	}
 	END {
 		if (failed)
@@ -87,4 +87,5 @@ awk -v file="${file#"$ROOT"/}" -v key="${2:-}" '
 			fail("", "the key EXEC is missing: the program to run, " hint["EXEC"])
 		if (!("FILES" in seen))
 			fail("", "the key FILES is missing: " hint["FILES"])
+		printf "%s", values
 	}' "$file"

@@ -16,7 +16,7 @@
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 
-app=${1:?usage: run.sh APP}
+app=${1?usage: run.sh APP}
 select_image "$app"
 kernel_file=$image/vmlinux
 [ "$mode" != distro ] || kernel_file=$image/vmlinuz
@@ -32,7 +32,7 @@ info()
 number()
 {
 	case $2 in
-	*[!0-9]* | '' | 0*) die "$1 must be a number above 0, not '$2'" ;;
+	*[!0-9]* | '' | 0* | ??????????*) die "$1 must be a number above 0 and below 1000000000, not '$2'" ;;
 	esac
 }
 
@@ -124,8 +124,10 @@ set -- -M "$machine" -accel "$accel" -cpu "${CPU:-$cpu}" -smp "$CPUS" -m "$MEMOR
 net=$(info net)
 for p in $PORTS; do
 	case $p in
-	*[!0-9:]* | *:*:* | :* | *: | [!0-9]*) die "PORTS must be host:guest, not '$p'" ;;
+	*[!0-9:]* | *:*:* | :* | *: | 0* | *:0* | ??????*:* | *:??????*) die "PORTS must be host:guest, not '$p'" ;;
 	esac
+	[ "${p%:*}" -le 65535 ] && [ "${p#*:}" -le 65535 ] ||
+		die "PORTS: there are no ports above 65535: '$p'"
 done
 case $net in
 dhcp)

@@ -10,7 +10,7 @@
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 
-app=${1:?usage: snapshot.sh APP}
+app=${1?usage: snapshot.sh APP}
 export SNAPSHOT=save
 "$ROOT/scripts/image.sh" "$app"
 select_image "$app"

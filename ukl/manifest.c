@@ -33,6 +33,13 @@ int ukl_strv_add(struct ukl_strv *sv, const char *str)
 	return 0;
 }
 
+static void strv_clear(struct ukl_strv *sv)
+{
+	sv->n = 0;
+	if (sv->v)
+		sv->v[0] = NULL;
+}
+
 static int strv_add_all(struct ukl_strv *sv, const struct ukl_strv *from)
 {
 	unsigned int i;
@@ -132,7 +139,7 @@ static int parse_option(struct ukl_options *opt, const char *name, char *val)
 		opt->exec = val;
 	} else if (!strcmp(name, "args")) {
 		opt->has_args = true;
-		opt->args.n = 0;
+		strv_clear(&opt->args);
 		if (val)
 			return split_words(&opt->args, val, "ukl.args=");
 	} else if (!strcmp(name, "env")) {
@@ -332,7 +339,7 @@ int ukl_manifest_override(struct ukl_manifest *m,
 	}
 
 	if (opt->has_args) {
-		m->args.n = 0;
+		strv_clear(&m->args);
 		ret = strv_add_all(&m->args, &opt->args);
 	}
 	if (!ret)

@@ -34,15 +34,56 @@
 /* Of the starts further up, one in so many has to lead to SYSCALL. */
 #define AGREE_ONE_IN	2
 
+/*
+ * Where the kernel's decoder is right about the length of a 0F opcode. It takes one
+ * that it does not know for an instruction without operands, also when it only knows
+ * it with a prefix which is not the last one.
+ */
+static bool is_known(const struct insn *insn)
+{
+	if (insn->opcode.nbytes != 2)
+		return insn->modrm.nbytes;
+
+	switch (insn->opcode.bytes[1]) {
+	case 0x05 ... 0x09:	/* Intel SDM vol. 2, appendix A: no operands */
+	case 0x0b:
+	case 0x30 ... 0x35:
+	case 0x37:
+	case 0x77:
+	case 0xa0 ... 0xa2:
+	case 0xa8 ... 0xaa:
+	case 0xc8 ... 0xcf:
+		return true;
+	case 0x20 ... 0x23:	/* control registers: memory is no operand */
+	case 0x78:		/* SSE4a: immediates */
+		return false;
+	case 0x71 ... 0x73:
+		return insn->immediate.nbytes;
+	default:
+		return insn->modrm.nbytes || insn->immediate.nbytes;
+	}
+}
+
 /* Also refuses what the kernel's decoder knows and 64-bit mode does not. */
 static bool decode(const u8 *code, unsigned int size, struct insn *insn)
 {
 	if (insn_decode(insn, code, size, INSN_MODE_64))
 		return false;
-	if (insn->vex_prefix.nbytes || insn->opcode.nbytes != 1)
+	if (insn->vex_prefix.nbytes)
 		return true;
+	if (insn->opcode.nbytes != 1)
+		return is_known(insn);
 
 	switch (insn->opcode.bytes[0]) {
+	case 0x26:		/* a prefix behind REX, which then counts for nothing */
+	case 0x2e:
+	case 0x36:
+	case 0x3e:
+	case 0x40 ... 0x4f:
+	case 0x64 ... 0x67:
+	case 0xf0:
+	case 0xf2 ... 0xf3:
+		return false;
 	case 0x06 ... 0x07:	/* Intel SDM vol. 2, appendix A, "i64" */
 	case 0x0e:
 	case 0x16 ... 0x17:

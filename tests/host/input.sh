@@ -65,6 +65,8 @@ echo 'SOURCE += local' | recipe
 refuses "second source that is no package" "SOURCE" with_make run APP=$bad
 echo 'HOST = no-such-host-package' | recipe
 refuses "package of the host that does not exist" "no-such-host-package" with_make run APP=$bad
+echo "ARGS = it's" | recipe
+refuses "quote that is not closed" "ARGS.*quote" with_make run APP=$bad
 recipe </dev/null
 sed -i '/^SOURCE/s/=.*/= debian:no-such-source/' "$ROOT/apps/$bad/recipe"
 refuses "source package that does not exist" "no-such-source" with_make run APP=$bad
@@ -95,10 +97,13 @@ sleep 0.5
 refuses "port in use" "$port.*in use" with_make run APP=tmp-probe PORTS="$port:7"
 kill $!
 refuses "port that is none" "PORTS" with_make run APP=tmp-probe PORTS="seven"
+refuses "port that is too large" "65535" with_make run APP=tmp-probe PORTS="70000:7"
 works "port in use"
 
 refuses "too little memory" "memory" with_make run APP=hello MEMORY=4
 refuses "memory that is no number" "MEMORY" with_make run APP=hello MEMORY=much
+refuses "memory that is a long number" "MEMORY" with_make run APP=hello MEMORY=99999999999999999999
+refuses "no name of an application" "there is no application" with_make run APP=
 refuses "unknown machine" "MACHINE" with_make run APP=hello MACHINE=sparc
 refuses "unknown package" "no-such-package-here" "$ROOT/scripts/setup.sh" no-such-package-here
 refuses "make test T=none" "no test 'none'" with_make test T=none
