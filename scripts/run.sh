@@ -126,8 +126,8 @@ for p in $PORTS; do
 	case $p in
 	*[!0-9:]* | *:*:* | :* | *: | 0* | *:0* | ??????*:* | *:??????*) die "PORTS must be host:guest, not '$p'" ;;
 	esac
-	[ "${p%:*}" -le 65535 ] && [ "${p#*:}" -le 65535 ] ||
-		die "PORTS: there are no ports above 65535: '$p'"
+	[ "${p%:*}" -le 65535 ] || die "PORTS: there is no port ${p%:*}, the last is 65535"
+	[ "${p#*:}" -le 65535 ] || die "PORTS: there is no port ${p#*:}, the last is 65535"
 done
 case $net in
 dhcp)
