@@ -8,10 +8,12 @@
 # is repeated on both sides. Differences that tests/contract/exceptions gives a
 # reason for do not count.
 #
-# All that the guests wrote is in build/contract/SUITE. A run that was ended in
-# the middle goes on there; with another kernel or other tests it begins anew.
+# All that the guests wrote is in build/contract/SUITE, with CPUS=n in SUITE-n. A
+# run that was ended in the middle goes on there; with another kernel or other
+# tests it begins anew.
 #
-# From the environment: CPUS=n; RUNS=n, how often a difference is repeated;
+# From the environment: CPUS=n; CONFIG="fragments", others than the suite's; FIRST=n,
+# only the first tests of a suite; RUNS=n, how often a difference is repeated;
 # BASE=user compares with ring 3 of our own kernel, which is no proof of the
 # contract, but needs no second kernel.
 set -eu
@@ -20,11 +22,15 @@ set -eu
 suites=${1:?usage: contract.sh SUITE|all}
 RUNS=${RUNS:-3}
 BASE=${BASE:-stock}
+[ -z "${CONFIG+set}" ] || config=$CONFIG
 # Parameters of a user's own `make run`
 unset PORTS PROFILE SNAPSHOT TIMEOUT
 case $BASE in
 stock | user) ;;
 *) die "BASE must be stock or user, not '$BASE'" ;;
+esac
+case ${FIRST-1} in
+'' | 0* | *[!0-9]*) die "FIRST must be a number above 0, not '$FIRST'" ;;
 esac
 known=$(cd "$ROOT/tests/contract" && echo *.sh | sed 's/\.sh//g')
 if [ "$suites" = all ]; then
@@ -64,24 +70,8 @@ column()
 	export MODE
 }
 
-# add_objects ROOT: the interpreters and shared objects that its programs need
-add_objects()
-{
-	find "$1" -type f -size +64c -perm /111 | while read -r f; do
-		[ "$(head -c 4 "$f" | tail -c 3)" != ELF ] ||
-			! objdump -p "$f" 2>/dev/null | grep -qE '^ *(NEEDED|INTERP) ' ||
-			LD_LIBRARY_PATH=$(dirname "$f") ldd "$f" 2>/dev/null |
-			awk '$2 == "=>" && $3 ~ /^\// { print $3; next } $1 ~ /^\// { print $1 }'
-	done | sort -u | while read -r f; do
-		case $f in "$1"/*) continue ;; esac
-		[ -e "$1$f" ] || {
-			mkdir -p "$1$(dirname "$f")"
-			cp -L --preserve=mode "$f" "$1$f"
-		}
-	done
-}
-
-# build_root: the files of an image for this suite and $build
+# build_root: the files of an image for this suite and $build. Programs of a suite's
+# Debian packages are unpacked in $system, of which suite_build takes what it wants.
 build_root()
 {
 	out=$BUILD/apps/$app
@@ -101,9 +91,17 @@ build_root()
 		CC=$BUILD/sysroot/bin/unilinux-cc
 		;;
 	esac
+	system=
+	if [ -n "$suite_debian" ]; then
+		system=contract-${suite_debian%% *}
+		# shellcheck disable=SC2086 # a list
+		"$ROOT/scripts/fetch.sh" closure "$system" $suite_debian
+		system=$BUILD/packages/$system/root
+	fi
 	rm -rf "$out"
 	mkdir -p "$root/contract" "$root/bin" "$root/sbin" "$root/usr/bin" "$root/etc" "$root/root"
 	suite_build
+	[ -z "$system" ] || add_objects "$root" "$system"
 	[ -s "$root/contract/list" ] || die "contract: no test of the suite $suite was built ($build)"
 	logged contract-runner gcc -O2 -Wall -Wextra -static -o "$root/contract/runner" \
 		"$ROOT/tests/contract/runner.c"
@@ -231,7 +229,7 @@ results()
 			gsub(/ +/, " ", text)
 			return first substr(text, 1, 120)
 		}
-		$1 == "@@" && NF == 3 { name = $3; run++; complaint = section = last = ""; next }
+		$1 == "@@" && NF == 3 { name = $3; run++; complaint = section = last = unit = ""; next }
 		$1 == "@@" && NF > 3 && $2 ~ /^[0-9]+$/ {
 			how = $4 (NF > 5 ? " " $5 : "")
 			if ($3 == "died")
@@ -266,6 +264,26 @@ results()
 			out(name ": " section " " substr($1, 2) " " $2, r, "")
 			next
 		}
+		# unittest: a description and the output of the test may come in between
+		/^\|test[A-Za-z0-9_]* \([A-Za-z0-9_.]+\)/ {
+			split($0, word, /[ ()]+/)
+			unit = substr(word[1], 2) " " word[2]
+		}
+		unit != "" && /(^\||\.\.\. )(ok|FAIL|ERROR|expected failure|unexpected success|skipped .*)$/ {
+			sub(/^.*\.\.\. /, "")
+			sub(/^\|/, "")
+			out(name ": " unit, /^(ok|expected)/ ? "pass" : /^skipped/ ? "skip" : "fail", "")
+			unit = ""
+			next
+		}
+		# Redis
+		/^\|\[(ok|err|exception)\]: / {
+			r = /^\|\[ok/ ? "pass" : "fail"
+			sub(/^[^:]*: /, "")
+			sub(/ \([0-9]+ ms\)$| in tests\/.*$/, "")
+			out(name ": " $0, r, "")
+			next
+		}
 		/^\|(TAP version|[0-9]+\.\.[0-9])/ { next }
 		/^\|/ { last = substr($0, 2, 200) }
 	' "$1"
@@ -285,20 +303,26 @@ run_column()
 		rm -f "$console" "$console.part" "$work/$column.again"*
 		echo "$id" >"$work/$column.id"
 	fi
-	seq "$(grep -vc '^#' "$root/contract/list")" >"$work/$column.numbers"
+	last=$(grep -vc '^#' "$root/contract/list")
+	[ -z "${FIRST:-}" ] || [ "$FIRST" -gt "$last" ] || last=$FIRST
+	seq "$last" >"$work/$column.numbers"
 	run_guests "$console" "$work/$column.numbers"
 	results "$console" >"$work/$column.results"
 }
 
 # differences BASE COLUMN: tests that pass in the one and not in the other, with
-# the reason; also those of which a program had no result
+# the reason; also those of which a program had no result. How far it comes before
+# its time is over is chance.
 differences()
 {
 	awk -F '\t' '
-		NR == FNR { r[$1] = $2; why[$1] = $3; next }
-		$2 == "pass" && r[$1] != "pass" {
+		FNR == 1 { file++ }
+		file == 1 { if ($2 == "fail" && $3 == "timeout") late[$1] = 1; next }
+		file == 2 { r[$1] = $2; why[$1] = $3; next }
+		{ program = $1; sub(/: .*/, "", program) }
+		$2 == "pass" && r[$1] != "pass" && !(program in late) {
 			print $1 "\t" ($1 in r ? r[$1] (why[$1] == "" ? "" : ", " why[$1]) : "no result")
-		}' "$work/$2.results" "$work/$1.results"
+		}' "$work/$1.results" "$work/$2.results" "$work/$1.results"
 }
 
 # repeat BASE COLUMN: do so again RUNS times, and say which are steady
@@ -366,7 +390,7 @@ report()
 	failed=$(grep -c . "$work/$2.failed" || :)
 	both=$(awk -F '\t' 'NR == FNR { r[$1] = $2; next } $2 == "pass" && r[$1] == "pass" { n++ } END { print n + 0 }' \
 		"$work/$2.results" "$work/$1.results")
-	printf '%-12s %-8s %7d %10d %10d %8d %8d\n' "$suite" "$2" "$total" "$(count "$1" pass)" "$both" \
+	printf '%-16s %-8s %7d %10d %10d %8d %8d\n' "${work##*/}" "$2" "$total" "$(count "$1" pass)" "$both" \
 		"$failed" "$(grep -c . "$work/$2.excused" || :)"
 	sed 's/^/    DIFFERS  /' "$work/$2.failed"
 	sed 's/^/    excepted /' "$work/$2.excused"
@@ -378,21 +402,22 @@ mkdir -p "$BUILD/contract"
 : >"$table.new"
 passed=0 differ=0
 for suite in $suites; do
-	suite_packages='' suite_memory=1024 suite_columns='stock binary musl linked' suite_fragments=contract
+	suite_packages='' suite_debian='' suite_memory=1024 suite_columns='stock binary musl linked' suite_fragments=contract
 	# shellcheck disable=SC1090 # the suite
 	. "$ROOT/tests/contract/$suite.sh"
-	export CONFIG="$suite_fragments" MACHINE=q35 MEMORY="$suite_memory"
+	export CONFIG="${config-$suite_fragments}" MACHINE=q35 MEMORY="$suite_memory"
 	work=$BUILD/contract/$suite
+	[ "${CPUS:-1}" = 1 ] || work=$work-$CPUS
 	# shellcheck disable=SC2086 # lists
 	[ -z "$suite_packages" ] || "$ROOT/scripts/setup.sh" $suite_packages
-	for column in $suite_columns; do
-		run_column
-	done
 	for pair in stock:binary musl:linked; do
 		case " $suite_columns " in
 		*" ${pair#*:} "*) ;;
 		*) continue ;;
 		esac
+		for column in ${pair%:*} ${pair#*:}; do
+			run_column
+		done
 		column "${pair#*:}"
 		repeat "${pair%:*}" "${pair#*:}"
 		excused "${pair#*:}"
@@ -402,7 +427,7 @@ for suite in $suites; do
 done
 mv "$table.new" "$table"
 echo
-printf '%-12s %-8s %7s %10s %10s %8s %8s\n' suite column tests 'on stock' 'at CPL 0' differ excepted
+printf '%-16s %-8s %7s %10s %10s %8s %8s\n' suite column tests 'on stock' 'at CPL 0' differ excepted
 cat "$table"
 echo "$passed passed, $differ failed"
 [ "$differ" = 0 ] && [ "$passed" -gt 0 ]

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh disable=SC2034,SC2154 # variables of contract.sh
+# Debian's CPython 3.11 and its own tests, a file of them at a time
+
+suite_debian='python3.11 libpython3.11-testsuite'
+suite_columns='stock binary'
+suite_memory=1536
+
+# Those that ask most of a kernel come first: with FIRST=n only they run.
+cpython_first='test_signal test_threadsignals test_thread test_threading test_threading_local test_fork1 test_wait3
+	test_wait4 test_os test_posix test_mmap test_select test_selectors test_epoll test_poll test_eintr test_fcntl test_ioctl
+	test_pty test_openpty test_socket test_socketserver test_io test_fileio test_file test_largefile test_ctypes
+	test_faulthandler test_resource test_time test_queue test_tempfile test_shutil test_stat test_posixpath
+	test_glob test_pathlib test_dbm_gnu test_memoryview test_memoryio test_array test_struct test_float test_math test_cmath
+	test_decimal test_long test_int test_hash test_hashlib test_random test_gc test_weakref test_generators test_coroutines
+	test_asyncgen test_contextlib test_exceptions test_builtin test_dict test_list test_set test_unicode test_bytes
+	test_re test_json test_pickle test_zlib test_bz2 test_lzma test_zipfile test_tarfile test_sched test_timeout
+	test_asyncore test_asynchat test_ssl test_ftplib test_httplib test_httpservers test_urllib test_xmlrpc test_sys
+	test_sys_settrace test_tracemalloc test_popen test_pipes test_subprocess test_cmd_line test_script_helper
+	test_concurrent_futures test_asyncio test_multiprocessing_fork test_multiprocessing_spawn
+	test_multiprocessing_forkserver test_multiprocessing_main_handling test_venv test_regrtest'
+
+# Files of tests that cannot be compared, each with its reason
+cpython_left_out()
+{
+	cat <<-END
+		test_bigmem needs more memory than there is
+		test_bigaddrspace needs more memory than there is
+		test_ensurepip needs a package that is not there
+		test_smtpnet needs a network
+		test_urllib2net needs a network
+		test_urllibnet needs a network
+		test_xmlrpc_net needs a network
+	END
+}
+
+suite_build()
+{
+	lib=$root/usr/lib/python3.11
+	mkdir -p "$root/usr/lib" "$root/usr/share"
+	cp "$system/usr/bin/python3.11" "$root/usr/bin"
+	ln -s python3.11 "$root/usr/bin/python3"
+	cp -a "$system/usr/lib/python3.11" "$root/usr/lib"
+	cp -a "$system/etc/python3.11" "$system/etc/mime.types" "$root/etc"
+	[ ! -d "$system/usr/lib/locale" ] || cp -a "$system/usr/lib/locale" "$root/usr/lib"
+	[ ! -d "$system/usr/share/zoneinfo" ] || cp -a "$system/usr/share/zoneinfo" "$root/usr/share"
+	# Each run of the guest begins without what the last one has compiled. Some
+	# files have errors for a purpose.
+	"$system/lib64/ld-linux-x86-64.so.2" --inhibit-cache \
+		--library-path "$system/lib/x86_64-linux-gnu:$system/usr/lib/x86_64-linux-gnu" \
+		"$system/usr/bin/python3.11" -E -m compileall -q -j "$JOBS" --invalidation-mode unchecked-hash \
+		-s "$root" "$lib" >"$LOGDIR/contract-cpython.log" 2>&1 || :
+
+	cat >"$root/contract/list" <<-END
+		#!mkdir -p /dev/pts /dev/shm /dev/mqueue; mount -t devpts -o ptmxmode=666 devpts /dev/pts
+		#!mount -t tmpfs -o mode=1777 tmpfs /dev/shm; mount -t mqueue mqueue /dev/mqueue
+		#!ip link set lo up
+	END
+	cpython_left_out >"$work/left-out"
+	{
+		echo "$cpython_first" | tr -s ' \t' '\n'
+		find "$lib/test" -mindepth 1 -maxdepth 1 -name 'test_*' \( -name '*.py' -o -type d \) -printf '%f\n' |
+			sed 's/\.py$//' | sort
+	} | while read -r name; do
+		[ -n "$name" ] || continue
+		! grep -q "^$name " "$work/left-out" || continue
+		echo "$name 600 /tmp python3.11 -m test -v $name"
+	done | awk '!seen[$1]++' >>"$root/contract/list"
+}
