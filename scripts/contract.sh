@@ -229,12 +229,14 @@ results()
 			gsub(/ +/, " ", text)
 			return first substr(text, 1, 120)
 		}
-		$1 == "@@" && NF == 3 { name = $3; run++; complaint = section = last = unit = ""; next }
+		$1 == "@@" && NF == 3 { name = $3; run++; complaint = section = last = unit = skipped = ""; next }
 		$1 == "@@" && NF > 3 && $2 ~ /^[0-9]+$/ {
 			how = $4 (NF > 5 ? " " $5 : "")
 			if ($3 == "died")
 				how = "the guest died"
 			r = how == "exit 0" ? "pass" : how == "exit 4" ? "skip" : "fail"
+			if (r == "pass" && skipped)
+				r = "skip"
 			if (complaint != "")
 				r = "fail"
 			out(name, r, complaint != "" ? complaint : how)
@@ -276,6 +278,7 @@ results()
 			unit = ""
 			next
 		}
+		/^\|stress-ng: .*(stressor will be skipped|skipping (the )?(stress|test))/ && !/not skipping/ { skipped = 1 }
 		# Redis
 		/^\|\[(ok|err|exception)\]: / {
 			r = /^\|\[ok/ ? "pass" : "fail"

@@ -167,7 +167,7 @@ suite_build()
 			esac
 			make -s -C "$tree/tools/testing/selftests/$dir" CC="$CC" COLLECTION="$dir" emit_tests 2>/dev/null |
 				sed -n "s,^$dir:,,p" | while read -r prog; do
-				seconds=120
+				seconds=60
 				case $dir in
 				timers | seccomp | landlock) seconds=300 ;;
 				esac

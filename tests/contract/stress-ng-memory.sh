@@ -4,6 +4,7 @@
 
 . "$ROOT/tests/contract/stress-ng.sh"
 suite_memory=192
+stress_unprivileged=
 
 stress_list()
 {

@@ -5,6 +5,9 @@
 suite_debian=stress-ng
 suite_columns='stock binary'
 
+# Stressors that do nothing for root
+stress_unprivileged='bad-ioctl exec spawn'
+
 # Stressors that cannot be compared, each with its reason
 stress_left_out()
 {
@@ -40,10 +43,14 @@ suite_build()
 		#!ip link set lo up; echo -900 >/proc/\$PPID/oom_score_adj
 	END
 	stress_left_out >"$work/left-out"
-	stress_list | while read -r name options; do
+	# Operations are of very different length: what comes first.
+	options="--timeout 2 --verify --no-rand-seed"
+	stress_list | while read -r name more; do
 		[ -n "$name" ] || continue
 		! grep -q "^$name " "$work/left-out" || continue
-		# Operations are of very different length: what comes first.
-		echo "$name 40 /tmp stress-ng --$name ${CPUS:-1} --$name-ops 100 ${options:-} --timeout 2 --verify --no-rand-seed"
+		echo "$name 40 /tmp stress-ng --$name ${CPUS:-1} --$name-ops 100 $more $options"
+	done >>"$root/contract/list"
+	for name in $stress_unprivileged; do
+		echo "$name-nobody 40 /tmp su -s /bin/sh nobody -c 'stress-ng --$name ${CPUS:-1} --$name-ops 100 $options'"
 	done >>"$root/contract/list"
 }
