@@ -735,11 +735,12 @@ static bool undo_range(const struct ukl_mm *um, unsigned long start,
 int ukl_show_range(struct mm_struct *mm, unsigned long start, unsigned long len)
 {
 	const unsigned long end = start + len;
-	VMA_ITERATOR(vmi, mm, start);
 	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
 
 	if (!mm->context.ukl)
 		return 0;
+	vma_iter_init(&vmi, mm, start);
 	for_each_vma_range(vmi, vma, end) {
 		if (may_patch(vma) &&
 		    !undo_range(mm->context.ukl, max(start, vma->vm_start),
