@@ -108,9 +108,9 @@ else
 	printf '%s\n' 'dir /dev 755 0 0' 'nod /dev/console 600 0 0 c 5 1' \
 		'nod /dev/null 666 0 0 c 1 3' 'nod /dev/zero 666 0 0 c 1 5' \
 		'nod /dev/random 666 0 0 c 1 8' 'nod /dev/urandom 666 0 0 c 1 9'
-	for d in /etc /tmp; do
-		[ -d "$root$d" ] || echo "dir $d $([ $d = /tmp ] && echo 1777 || echo 755) 0 0"
-	done
+	# Files are put into /etc before the application's own are, if it has some.
+	echo 'dir /etc 755 0 0'
+	[ -d "$root/tmp" ] || echo 'dir /tmp 1777 0 0'
 	echo "file /ukl.manifest $image/ukl.manifest 644 0 0"
 	[ -z "$init" ] || echo "file /init $init 755 0 0"
 	if [ "$mode" = distro ]; then

@@ -11,6 +11,7 @@ echo "sum $(seq 100 | awk '{ s += $1 } END { print s }')"
 echo "sorted $(printf '%s\n' pear apple fig | sort | tr '\n' ' ')"
 echo "packed $(seq 10000 | gzip | gunzip | md5sum | cut -c 1-8)"
 echo "found $(find /srv -type f | wc -l)"
+echo "localhost $(awk '$2 == "localhost" { print $1 }' /etc/hosts)"
 sleep 100 &
 kill $!
 wait $!
