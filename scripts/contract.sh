@@ -35,7 +35,7 @@ esac
 known=$(cd "$ROOT/tests/contract" && echo *.sh | sed 's/\.sh//g')
 if [ "$suites" = all ]; then
 	suites=$(for s in $known; do
-		case $s in quick | control) ;; *) echo "$s" ;; esac
+		case $s in quick* | control) ;; *) echo "$s" ;; esac
 	done)
 fi
 for s in $suites; do
