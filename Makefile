@@ -21,7 +21,7 @@ S := scripts
 # What scripts take from the environment may be given to make. The builds that
 # they start are of other projects, and get none of this make's flags.
 # Only those that are set: "export" alone would set the others to nothing.
-words := ACCEL APPEND ARGS BASE BIN CMDLINE CONFIG CPU CPUS DISK FILES FIRST JOBS MACHINE MEMORY MODE MODES OCI PORTS \
+words := ACCEL APPEND ARGS BASE BIN CMDLINE CONFIG CPU CPUS CUTS DISK FILES FIRST JOBS MACHINE MEMORY MODE MODES OCI PORTS \
 	PROFILE QEMU QEMU_OPTS ROOTFS ROWS RUN RUNS SEED SNAPSHOT T TIMEOUT WINDOW
 MAKEOVERRIDES :=
 unexport MAKEFLAGS MFLAGS MAKELEVEL

@@ -34,7 +34,7 @@ sub damage {
 		elsif ($what == 3) { $text .= any(@words) }
 		else { $text = any(@words) }
 	}
-	$text =~ tr/\0//d;
+	$text =~ tr/\0\n//d;
 	return $text;
 }
 

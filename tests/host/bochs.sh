@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# a second implementation of x86: the guest's tests under Bochs
+# a second implementation of x86: the guest's tests under Bochs, as Intel's and as AMD's
 set -u
 . "$(dirname -- "$0")/../lib.sh"
 
@@ -8,15 +8,26 @@ set -u
 	skip "bochs" "$(first_line "$OUT/setup")"
 	exit 0
 }
-image tests
-"$ROOT/scripts/bzimage.sh" tests 2>&1 | tee "$OUT/bzimage"
-bz=$BUILD/images/tests/bzImage
-[ -f "$bz" ] || quit "make bzimage APP=tests" "$(first_line "$OUT/bzimage")"
 
-# boot MODE WORDS: an ISO of it, and Bochs on that
+# bzimage CPUS: sets $bz, for so many
+bzimage()
+{
+	kernel_for "$1"
+	image tests
+	"$ROOT/scripts/bzimage.sh" tests 2>&1 | tee "$OUT/bzimage"
+	bz=$BUILD/images/tests$([ "$1" = 1 ] || echo +preempt+smp)/bzImage
+	[ -f "$bz" ] || quit "make bzimage APP=tests" "$(first_line "$OUT/bzimage")"
+}
+
+# boot NAME MODEL CPUS MODE [TEST...]: an ISO of it, and Bochs on that
 boot()
 {
-	dir=$OUT/$1
+	dir=$OUT/$1 model=$2 cpus=$3 words=
+	[ "$4" = linked ] || words='ukl.mode=binary ukl.exec=/bin/ukltest-user ukl.patch=1'
+	what=$1
+	shift 4
+	[ $# = 0 ] || words="$words ukl.args=\"$*\""
+	set -- "$what"
 	mkdir -p "$dir/iso"
 	cp "$bz" "$dir/iso/linux"
 	cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 "$dir/iso"
@@ -28,7 +39,7 @@ boot()
 		prompt 0
 		label linux
 		kernel linux
-		append printk.time=1 tsc_early_khz=20000 clearcpuid=xsavec,xsaves $2
+		append printk.time=1 tsc_early_khz=20000 clearcpuid=xsavec,xsaves $words
 	END
 	xorriso -as mkisofs -quiet -o "$dir/cd.iso" -b isolinux.bin -c boot.cat \
 		-no-emul-boot -boot-load-size 4 -boot-info-table "$dir/iso" >"$dir/xorriso" 2>&1 || {
@@ -37,7 +48,7 @@ boot()
 	}
 	cat >"$dir/bochsrc" <<-END
 		megs: 256
-		cpu: model=corei7_skylake_x, count=1, ips=20000000, reset_on_triple_fault=0
+		cpu: model=$model, count=$cpus, ips=20000000, reset_on_triple_fault=0
 		clock: sync=none
 		romimage: file=/usr/share/bochs/BIOS-bochs-latest
 		vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
@@ -64,5 +75,12 @@ boot()
 	! complaint=$(kernel_complaints "$OUT/$1.serial") || fail "$1: kernel" "$complaint"
 	is "$1: exit status" "$status" 0
 }
-boot linked ''
-boot binary 'ukl.mode=binary ukl.exec=/bin/ukltest-user ukl.patch=1'
+# What depends on the processor, and not on a file system or the network
+few='abi redzone fpu stack fault sigreturn signals restart trace steps patch'
+bzimage 1
+boot linked corei7_skylake_x 1 linked
+boot binary corei7_skylake_x 1 binary
+boot linked-amd zambezi 1 linked "$few"
+boot binary-amd zambezi 1 binary "$few"
+bzimage 2
+boot linked-2 corei7_skylake_x 2 linked threads mixed '*.migrate' redzone signals
