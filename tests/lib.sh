@@ -304,6 +304,8 @@ boot_tests()
 		args="$args -x mixed"
 	fi
 	[ -n "${CPUS:-}" ] || args="$args -x *.migrate"
+	# Of use only where interrupts come anywhere, see steps.c.
+	[ $# -gt 0 ] || args="$args -x steps"
 	words="$words ukl.args=\"$args $*\""
 	APPEND=$words TIMEOUT=${TIMEOUT:-600} "$ROOT/scripts/run.sh" tests >"$OUT/$log" 2>&1 </dev/null &
 	app_pid=$!

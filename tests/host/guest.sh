@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# the guest's tests: linked and by SYSCALL, 1 and 2 CPUs, with and without FSGSBASE
+# the guest's tests: linked and by SYSCALL, 1 and 2 CPUs, with and without FSGSBASE; step by step
 set -u
 . "$(dirname -- "$0")/../lib.sh"
 
@@ -19,4 +19,12 @@ for cpus in 1 2; do
 		done
 		unset CPU
 	done
+done
+
+# Interrupts between any two instructions, not only between blocks of code
+kernel_for 1
+export QEMU_OPTS=-singlestep
+for mode in linked binary; do
+	boot_tests "$mode-steps" "$mode" steps
+	judge_tests "$mode-steps" "$mode, instruction by instruction"
 done
