@@ -21,7 +21,7 @@ S := scripts
 # What scripts take from the environment may be given to make. The builds that
 # they start are of other projects, and get none of this make's flags.
 # Only those that are set: "export" alone would set the others to nothing.
-words := ACCEL APPEND ARGS BASE BIN CMDLINE CONFIG CPU CPUS CUTS DISK FILES FIRST JOBS MACHINE MEMORY MODE MODES OCI PORTS \
+words := ACCEL APPEND ARGS BASE BIN CALLS CMDLINE CONFIG CPU CPUS CUTS DISK FILES FIRST JOBS MACHINE MEMORY MODE MODES OCI PORTS \
 	PROFILE QEMU QEMU_OPTS ROOTFS ROWS RUN RUNS SEED SNAPSHOT T TIMEOUT WINDOW
 MAKEOVERRIDES :=
 unexport MAKEFLAGS MFLAGS MAKELEVEL
@@ -34,7 +34,7 @@ CPUS ?= 2
 endif
 $(foreach word,$(words),$(if $(filter undefined,$(origin $(word))),,$(eval export $(word))))
 
-.PHONY: help setup run image snapshot inspect explain bzimage debug gdb kernel test test-languages fuzz contract bench bench-diff profile \
+.PHONY: help setup run image snapshot inspect explain bzimage debug gdb kernel test test-languages fuzz soak contract bench bench-diff profile \
 	linux-tree refresh-patches rebase menuconfig savedefconfig clean distclean
 
 help:
@@ -53,6 +53,7 @@ help:
 	@echo '  make test [T="name..."] all tests, or some (tests/run.sh -l lists them)'
 	@echo '  make test-languages [ROWS="lang-go..."]  a program of every language'
 	@echo '  make fuzz [TARGET=x] [SECONDS=600]       damaged input for the parsers: site manifest recipe words kernel oci'
+	@echo '  make soak [MINUTES=30]  Redis, nginx and memcached under load: nothing lost, memory flat'
 	@echo '  make contract [SUITE=x] what passes on stock Linux passes at CPL 0: $(patsubst tests/contract/%.sh,%,$(wildcard tests/contract/*.sh))'
 	@echo '  make bench SUITE=$(subst $(eval ) ,|,$(patsubst tests/bench/suites/%.sh,%,$(wildcard tests/bench/suites/*.sh)))|all'
 	@echo '             [MODES="small linked binary stock tiny distro"] [RUNS=10]   side by side'
@@ -118,6 +119,9 @@ test-languages: setup
 
 fuzz: setup
 	@LIMIT="$(SECONDS)" $(S)/fuzz.sh $(TARGET)
+
+soak: setup
+	@MINUTES="$(MINUTES)" tests/run.sh soak
 
 contract: setup
 	@$(S)/contract.sh $(if $(filter file,$(origin SUITE)),all,$(SUITE))

@@ -9,7 +9,7 @@ unset CDPATH
 # Parameters of a user's own `make run` have no place in a test.
 unset ACCEL APPEND ARGS BASE BIN CMDLINE CONFIG CPU CPUS DISK FILES FIRST MACHINE MEMORY MODE MODES OCI PORTS PROFILE
 unset QEMU QEMU_OPTS ROOTFS
-unset RUN RUNS SEED SNAPSHOT TIMEOUT WINDOW
+unset RUN RUNS SNAPSHOT TIMEOUT WINDOW
 ROOT=$(cd -- "$(dirname -- "$0")/../.." && pwd) || exit 1
 BUILD=$ROOT/build
 NAME=$(basename -- "$0" .sh)

@@ -247,9 +247,12 @@ int main(int argc, char **argv)
 	s = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (s < 0 || bind(s, (void *)&a, sizeof(a)) || listen(s, 1))
 		err(1, "%s", argv[1]);
+	/* Nobody may come. */
+	alarm(120);
 	client = accept(s, NULL, NULL);
 	if (client < 0)
 		err(1, "accept");
+	alarm(0);
 	if (!negotiate())
 		errx(1, "the client is gone");
 	if (serve(strtoul(argv[4], NULL, 0)))
