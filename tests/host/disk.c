@@ -6,7 +6,7 @@
  *
  * Serves FILE by NBD to the one client that connects to SOCKET. What is written is
  * kept in memory until the client flushes it, as in a disk's cache. After so many
- * REQUESTS, 0 for never, the power is cut: the client is killed, and any part of
+ * REQUESTS that are no reads, 0 for never, the power is cut: the client is killed, and any part of
  * what is in the cache, sector by sector, reaches the file. So a file system that
  * forgets to flush loses data, which it would not on a file of the host: the host's
  * cache outlives QEMU.
@@ -196,7 +196,7 @@ static bool serve(unsigned long requests)
 		if (!put(&answer, sizeof(answer)) ||
 		    (type == READ && !put(disk + from, len)))
 			break;
-		if (requests && !--requests)
+		if (type != READ && requests && !--requests)
 			return false;
 	}
 	errx(1, "the client is gone");

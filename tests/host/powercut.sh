@@ -14,7 +14,7 @@ image "$app"
 # The name of a socket must be short.
 cd "$OUT" || exit 1
 truncate -s 32M image
-mke2fs -q -F -t ext4 image || quit "file system" "see above"
+mke2fs -q -F -t ext4 -E lazy_itable_init=0,lazy_journal_init=0 image || quit "file system" "see above"
 QEMU_OPTS="-drive if=none,id=d1,format=raw,file=nbd+unix:///?socket=sock -device virtio-blk-device,drive=d1"
 export QEMU_OPTS
 
@@ -43,7 +43,7 @@ bad=
 idle=0
 for cut in $(seq "$CUTS"); do
 	# Some come while the journal is replayed.
-	start log "$acked" "$cut" "$(awk -v s="$cut" 'BEGIN { srand(s); print 1 + int(2000 * rand()) }')"
+	start log "$acked" "$cut" "$(awk -v s="$cut" 'BEGIN { srand(s); print 1 + int(1500 * rand()) }')"
 	wait "$disk_pid" || bad="cut $cut: $(tail -n 1 disk.log)"
 	finish_app
 	[ "$(grep -c 'lost$' disk.log)" = "$cut" ] || bad="start $cut: the guest ended: $(grep -a '^ukl: ' log | head -n 1)"
