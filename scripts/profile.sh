@@ -9,7 +9,7 @@
 #   WINDOW=function:SKIP:N   from call SKIP+1 of the function to N calls later, and all
 #                            divided by N; [program/]function of an application, or of
 #                            the kernel. Else from the program's start to the end.
-#   ARGS, CONFIG, MEMORY     as for scripts/run.sh
+#   ARGS, CONFIG, MEMORY, PORTS, QEMU_OPTS     as for scripts/run.sh
 #
 # WORKLOAD is a line of apps/APP/profile, which sets all that:
 #   name image function SKIP N arguments...
@@ -203,7 +203,7 @@ profile()
 
 	say "profile: $1: running $guest"
 	status=0
-	QEMU_OPTS="-icount shift=0,sleep=off -seed 1 -rtc base=2026-01-01T00:00:00,clock=vm -plugin $host/profile.so,config=$work.config,out=$work.counts" \
+	QEMU_OPTS="-icount shift=0,sleep=off -seed 1 -rtc base=2026-01-01T00:00:00,clock=vm -plugin $host/profile.so,config=$work.config,out=$work.counts ${QEMU_OPTS:-}" \
 		TIMEOUT="${TIMEOUT:-1800}" "$ROOT/scripts/run.sh" "$guest" >"$work.log" 2>&1 </dev/null || status=$?
 	[ -s "$work.counts" ] ||
 		die "$1: $guest ended with status $status and no counts (full log: ${work#"$ROOT"/}.log)"

@@ -1,18 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0
 # usage: client.pl PORT PORT PORT PORT, where the cards of packets take their frames
 # and where they send them: PORTS="1:2 3:4"
+#        client.pl PORT PORT, of a hub between the cards
 #
-# Sends frames to both cards and prints what comes out of the other.
+# Sends frames to both cards and prints what comes out of the other. Or sends some to
+# the hub, which go round until the end of their life, and prints how many seconds that
+# took. The last frame ends packets.
 use strict;
 use warnings;
 use IO::Select;
 use IO::Socket::INET;
 
-my ($in0, $out0, $in1, $out1) = @ARGV;
-my @to = ($in0, $in1);
+use Socket;
+use Time::HiRes 'time';
+
+use constant QUIT_TYPE => 0x88b5;
+
+my @to = @ARGV[grep { $_ % 2 == 0 } 0 .. $#ARGV];
 my @socks = map {
 	IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1', LocalPort => $_) or die "port $_: $!\n"
-} $out0, $out1;
+} @ARGV[grep { $_ % 2 } 0 .. $#ARGV];
 
 sub frame { my ($type, $data) = @_; return pack('H12 H12 n', '525400000001', '525400000002', $type) . $data }
 
@@ -27,16 +34,21 @@ sub ip
 	return frame(0x0800, $head . $data);
 }
 
-# through CARD FRAME...: what the other card sends within some time
+sub to_card
+{
+	my ($card, $frame) = @_;
+	# Nobody may be there yet.
+	$socks[$card]->send($frame, 0, pack_sockaddr_in($to[$card], INADDR_LOOPBACK));
+}
+
+# through CARD WANTED FRAME...: what the other card sends within some time
 sub through
 {
 	my ($card, $wanted, @frames) = @_;
 	my $other = $socks[!$card];
 	my @got;
 
-	for my $f (@frames) {
-		$socks[$card]->send($f, 0, pack_sockaddr_in($to[$card], INADDR_LOOPBACK)) or die "send: $!\n";
-	}
+	to_card($card, $_) for @frames;
 	while (@got < $wanted && IO::Select->new($other)->can_read(5)) {
 		$other->recv(my $f, 4096);
 		# What Linux itself sends has another address.
@@ -45,7 +57,29 @@ sub through
 	return @got;
 }
 
-use Socket;
+sub seen { my ($seconds) = @_; return IO::Select->new($socks[0])->can_read($seconds) && $socks[0]->recv(my $f, 4096) }
+
+sub round_trips
+{
+	my ($start, $end, $tries) = (0, 0, 0);
+
+	# Until the guest is there
+	do {
+		$tries++ < 300 or die "no frame comes out of a card\n";
+		to_card(0, ip(2, 'x'));
+	} until seen(0.2);
+	to_card(0, ip(255, 'x' x 18)) for 1 .. 32;
+	$start = $end = time;
+	$end = time while seen(3);
+	to_card(0, frame(QUIT_TYPE, 'quit'));
+	return $end - $start;
+}
+
+if (@socks == 1) {
+	printf "%.3f\n", round_trips();
+	exit;
+}
+
 my ($one) = through(0, 1, ip(64, 'data')) or exit 1;
 my $head = substr($one, 14, 20);
 my $sum = 0;
@@ -62,4 +96,4 @@ while (my @some = splice(@many, 0, 20)) {
 	$n += through(0, scalar @some, @some);
 }
 print "many $n\n";
-through(0, 1, frame(0x88b5, 'quit'));
+through(0, 1, frame(QUIT_TYPE, 'quit'));

@@ -79,6 +79,23 @@ meter()
 	sed -n "s/^$2 //p" "$1.meter" 2>/dev/null
 }
 
+# footprint WORKLOAD COLUMN APP: size of the image, and time and memory until the line
+# of $METER_LINE
+footprint()
+{
+	dir=$BUILD/images/$3
+	[ "$2" = linked ] || dir=$dir+$2
+	record none "$1" image bytes "$2" 1 "$(wc -c <"$dir/vmlinux")"
+	log=$work/$3-$2-first.log
+	METER_STOP=1 TIMEOUT=120 boot "$log" "$2" "$3" || :
+	if [ -z "$(meter "$log" first)" ]; then
+		not_measured "$2" "$1" "no first line: $(reason "$log")"
+		return 1
+	fi
+	record "$(meter "$log" accel)" "$1" first_line s "$2" 1 "$(meter "$log" first)"
+	record "$(meter "$log" accel)" "$1" memory KiB "$2" 1 "$(meter "$log" memory)"
+}
+
 # guest_results LOG COLUMN RUN clocked|wall: read what the guest's program says
 guest_results()
 {

@@ -16,16 +16,7 @@ service()
 	images "$app"
 	unset FILES
 	for column in $built; do
-		dir=$BUILD/images/$app+$column
-		record none "$1" image bytes "$column" 1 "$(cat "$dir/vmlinux" | wc -c)"
-		log=$work/$app-$column-first.log
-		METER_LINE='listens on port' METER_STOP=1 PORTS='' TIMEOUT=120 boot "$log" "$column" "$app" || :
-		[ -n "$(meter "$log" first)" ] || {
-			not_measured "$column" "$1" "no first line: $(reason "$log")"
-			continue
-		}
-		record "$(meter "$log" accel)" "$1" first_line s "$column" 1 "$(meter "$log" first)"
-		record "$(meter "$log" accel)" "$1" memory KiB "$column" 1 "$(meter "$log" memory)"
+		METER_LINE='listens on port' PORTS='' footprint "$1" "$column" "$app" || continue
 		for run in 1 2; do
 			log=$work/$app-$column-$run.log
 			ARGS="-n 100 http 8080 $(recipe "$app" EXEC) $(recipe "$app" ARGS)" APPEND=ukl.exec=/bin/load \
