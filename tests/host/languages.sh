@@ -44,7 +44,7 @@ serves()
 		PORTS=$port:$("$ROOT/scripts/recipe.sh" "$ROOT/apps/$app/recipe" PORTS | cut -d: -f2) \
 			QEMU_OPTS="-pidfile $OUT/pid" start_app "$app" "$app"
 		# QEMU may take a connection before the guest has a network.
-		patience=5
+		patience=2
 		until_seen 240 ask "$request"
 		patience=60
 	}
