@@ -5,18 +5,21 @@
  * usage: mkimage VMLINUX CPIO CMDLINE OUTPUT
  *
  * OUTPUT is an ELF with the segments of VMLINUX and one more, the cpio, on the
- * first page after the kernel. The kernel learns where it is from
+ * first page after the kernel. In it, the data of files begin on a page, so that the
+ * kernel can use them where they are (ukl/initramfs.c). The kernel learns where it is from
  * phys_initrd_start and phys_initrd_size, and its parameters from
  * builtin_cmdline, which are patched here: nothing is linked anew, and no boot
  * loader needs to know. Pages of zeros are not in the file: a segment ends before
  * them, and loaders fill it up to its size in memory.
  *
- * Prints the first physical address after the image.
+ * Prints the first physical address after the image, and how many bytes of files
+ * are in whole pages.
  */
 #define _GNU_SOURCE
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,6 +35,13 @@
 #define XEN_PHYS32_ENTRY 18	/* the note that makes an ELF a PVH kernel */
 #define MAX_PHDRS	128
 #define MIN_ZEROS	(4 * PAGE)	/* worth a segment of their own */
+
+/* The head of a file in a newc archive: "070701" and 13 numbers of 8 digits */
+#define CPIO_MAGIC	"070701"
+#define CPIO_HEAD	110UL
+#define CPIO_MODE	1
+#define CPIO_SIZE	6
+#define CPIO_NAME_SIZE	11
 
 struct file {
 	const char *name;
@@ -216,6 +226,64 @@ static uint64_t zeros(const unsigned char *data, uint64_t off, uint64_t size)
 	return at - off;
 }
 
+static char *cpio_field(unsigned char *head, unsigned int field)
+{
+	return (char *)head + 6 + 8 * field;
+}
+
+static uint64_t cpio_number(unsigned char *head, unsigned int field)
+{
+	char digits[9] = { 0 };
+
+	memcpy(digits, cpio_field(head, field), 8);
+	return strtoul(digits, NULL, 16);
+}
+
+/*
+ * The archive with the data of each file of a page or more at the beginning of a
+ * page. NULs that end the name fill the gap; as a name has PATH_MAX bytes at
+ * most, some may have to come before the head, where Linux skips them, too.
+ */
+static struct file align_files(const struct file *in, uint64_t *whole)
+{
+	struct file to = { .name = in->name };
+	uint64_t off = 0;
+
+	/* Less than a page more for each file that has one. */
+	to.data = calloc(in->size + in->size / PAGE * PAGE, 1);
+	if (!to.data)
+		die("out of memory");
+	while (in->size - off >= 6 && !memcmp(in->data + off, CPIO_MAGIC, 6)) {
+		unsigned char *head = at(in, off, CPIO_HEAD);
+		uint64_t size = cpio_number(head, CPIO_SIZE);
+		uint64_t name = cpio_number(head, CPIO_NAME_SIZE);
+		uint64_t data = ALIGN(CPIO_HEAD + name, 4);
+		uint64_t padded = name;
+		char digits[9];
+
+		at(in, off, ALIGN(data + size, 4));
+		if (S_ISREG(cpio_number(head, CPIO_MODE)) && size >= PAGE) {
+			padded += -(to.size + data) % PAGE;
+			if (padded > PATH_MAX) {
+				to.size += ALIGN(padded - PATH_MAX, 4);
+				padded -= ALIGN(padded - PATH_MAX, 4);
+			}
+			*whole += size / PAGE * PAGE;
+		}
+		memcpy(to.data + to.size, head, CPIO_HEAD + name);
+		snprintf(digits, sizeof(digits), "%08X", (unsigned int)padded);
+		memcpy(cpio_field(to.data + to.size, CPIO_NAME_SIZE), digits, 8);
+		to.size += ALIGN(CPIO_HEAD + padded, 4);
+		memcpy(to.data + to.size, head + data, size);
+		to.size += ALIGN(size, 4);
+		off += ALIGN(data + size, 4);
+	}
+	/* NULs after the last */
+	memcpy(to.data + to.size, in->data + off, in->size - off);
+	to.size += in->size - off;
+	return to;
+}
+
 static Elf64_Phdr out[MAX_PHDRS];
 static const unsigned char *from[MAX_PHDRS];
 static unsigned int n;
@@ -263,7 +331,7 @@ int main(int argc, char **argv)
 	const Elf64_Ehdr *eh;
 	const Elf64_Phdr *in;
 	Elf64_Ehdr oeh;
-	uint64_t end = 0, off, initrd;
+	uint64_t end = 0, whole = 0, off, initrd;
 	char *tmp;
 	int fd;
 
@@ -273,8 +341,9 @@ int main(int argc, char **argv)
 	}
 	kernel = map(argv[1]);
 	cpio = map(argv[2]);
-	if (memcmp(at(&cpio, 0, 6), "070701", 6))
+	if (memcmp(at(&cpio, 0, 6), CPIO_MAGIC, 6))
 		die("%s is not an uncompressed newc cpio archive", cpio.name);
+	cpio = align_files(&cpio, &whole);
 
 	eh = elf_check(&kernel);
 	pvh_check(&kernel, eh);
@@ -344,6 +413,7 @@ int main(int argc, char **argv)
 	if (close(fd) || rename(tmp, argv[4]))
 		die("cannot write %s: %s", argv[4], strerror(errno));
 
-	printf("%llu\n", (unsigned long long)(initrd + cpio.size));
+	printf("%llu %llu\n", (unsigned long long)(initrd + cpio.size),
+	       (unsigned long long)whole);
 	return 0;
 }

@@ -30,6 +30,7 @@
 #include <linux/tty.h>
 #include <net/net_namespace.h>
 #include <uapi/linux/wait.h>
+#include <ukl/initramfs.h>
 
 #include "../fs/internal.h"
 #include "../kernel/uid16.h"
@@ -688,6 +689,7 @@ int ukl_start(void)
 		return ret;
 
 	set_task_comm(current, "ukl-start");
+	ukl_initramfs_report();
 	if (options.log)
 		tell_log();
 	if (!ret)
