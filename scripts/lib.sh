@@ -172,8 +172,8 @@ objects()
 # runs (plug-ins) has needs of its own.
 add_objects()
 {
-	needed=$(find "$1" -type f -size +64c | while read -r elf; do
-		[ "$(head -c 4 "$elf" | tail -c 3)" != ELF ] || objects "$elf" "$1" "${2:-}" || exit 1
+	needed=$(find "$1" -type f -size +64c -exec grep -laF "$(printf '\177ELF')" {} + | while read -r elf; do
+		objects "$elf" "$1" "${2:-}" || exit 1
 	done) || exit 1
 	for elf in $(printf '%s\n' "$needed" | sort -u); do
 		guest=${elf#"$1"}
