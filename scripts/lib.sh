@@ -12,9 +12,10 @@ LOGDIR=$BUILD/log
 JOBS=${JOBS:-$(nproc)}
 umask 022
 
+# Not echo, which makes two lines of what has \n in it.
 die()
 {
-	echo "unilinux: $*" >&2
+	printf 'unilinux: %s\n' "$*" >&2
 	exit 1
 }
 
@@ -41,7 +42,7 @@ logged()
 	why=$(sed -n 's/^unilinux: //p' "$log" | tail -n 1)
 	[ -n "$why" ] || why=$(grep -m 1 -E 'error[: ]|undefined reference|^E: |No rule|not found' "$log") ||
 		why=$(tail -n 1 "$log")
-	die "$what failed: $(echo "$why" | tr -s '\t ' ' ') (full log: ${log#"$ROOT"/})"
+	die "$what failed: $(printf '%s' "$why" | tr -s '\t ' ' ') (full log: ${log#"$ROOT"/})"
 }
 
 # need PROGRAM...: programs that 'make setup' installs.
