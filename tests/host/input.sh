@@ -104,6 +104,7 @@ refuses "too little memory" "memory" with_make run APP=hello MEMORY=4
 refuses "memory that is no number" "MEMORY" with_make run APP=hello MEMORY=much
 refuses "memory that is a long number" "MEMORY" with_make run APP=hello MEMORY=99999999999999999999
 refuses "no name of an application" "there is no application" with_make run APP=
+refuses "name with a backslash" "application 'a.nb'" "$ROOT/scripts/run.sh" 'a\nb'
 refuses "unknown machine" "MACHINE" with_make run APP=hello MACHINE=sparc
 refuses "unknown package" "no-such-package-here" "$ROOT/scripts/setup.sh" no-such-package-here
 refuses "make test T=none" "no test 'none'" with_make test T=none
