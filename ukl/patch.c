@@ -280,16 +280,21 @@ static bool is_for_brk(struct mm_struct *mm, unsigned long start,
 	return end > mm->start_brk && start < mm->brk + SZ_1G;
 }
 
-/* A page for trampolines within reach of @ip, below it where possible. */
+/*
+ * A page for trampolines within reach of @ip, below it where possible. Not just
+ * below a shared object, in the hole that mmap() uses next: the program would find
+ * our page where it has unmapped its own.
+ */
 static unsigned long map_trampolines(struct mm_struct *mm, unsigned long ip)
 {
 	/* RIP-relative data of the program have to be in reach as well. */
 	const unsigned long reach = SZ_1G;
+	const unsigned long away = ip > mm->start_brk ? SZ_512M : 0;
 	struct vm_unmapped_area_info info = {
 		.flags = VM_UNMAPPED_AREA_TOPDOWN,
 		.length = PAGE_SIZE,
 		.low_limit = max(ip, reach + mmap_min_addr) - reach,
-		.high_limit = ip,
+		.high_limit = ip - min(ip, away),
 	};
 	unsigned long addr, populate;
 
@@ -328,10 +333,9 @@ static unsigned long map_for_trap(struct mm_struct *mm, unsigned long from,
 	unsigned long populate, addr;
 	long high, start;
 
-	/* Distances with that byte: below the program first, as above. */
-	for (high = -1; high >= -2 * RANGES; high--) {
-		start = high >= -RANGES ? high : -high - RANGES - 1;
-		start = start * (1l << (shift + 8)) + (0xccl << shift);
+	/* Distances with that byte: far below the program first, as above. */
+	for (high = -RANGES; high < RANGES; high++) {
+		start = high * (1l << (shift + 8)) + (0xccl << shift);
 		if (abs(start) > SZ_1G)
 			continue;
 		start += from + UKL_JUMP_LEN;
