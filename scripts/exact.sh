@@ -38,7 +38,7 @@ fi | sort -u >"$work/calls"
 		if ($2 ~ /^\/dev\//)
 			print "disk"
 	}'
-	[ "$(recipe "$app" NET)" != dhcp ] || echo net:dhcp
+	echo "net:$(recipe "$app" NET)"
 	! { recipe "$app" CMDLINE; echo "${CMDLINE:-}"; } | grep -q 'sysctl\.' || echo cmdline:sysctl
 	[ "$(head -c 2 "$root$(recipe "$app" EXEC)" 2>/dev/null)" != '#!' ] || echo exec:script
 	echo "${variant#ukl}" | tr - '\n' | sed '/^$/d; s/^/config:/'
