@@ -128,20 +128,18 @@ else
 fi >"$image/rootfs.list"
 write_rootfs "$kernel_dir"
 
-in_place=0
 if [ "$mode" = distro ]; then
 	cp "$kernel_dir/vmlinuz" "$image/vmlinuz"
 	# Unpacked, its text and data take about five times the file.
 	end=$(($(stat -c %s "$kernel_dir/vmlinuz") * 5))
 else
-	out=$("$tool" "$kernel_dir/vmlinux" "$image/rootfs.cpio" "$cmdline" "$image/vmlinux")
-	end=${out% *}
-	[ "$kernel" != ukl ] || in_place=${out#* }
+	end=$("$tool" "$kernel_dir/vmlinux" "$image/rootfs.cpio" "$cmdline" "$image/vmlinux")
 fi
-# Loaded file, the copy of its files in the tmpfs, and room to run.
+# Loaded file, its files once more, as a tmpfs may only take half of what is left
+# beside it, and room to run.
 room=8
 [ "$profile" = fast ] || room=3
-least=$(((end + $(stat -c %s "$image/rootfs.cpio") - in_place) / 1048576 + room))
+least=$(((end + $(stat -c %s "$image/rootfs.cpio")) / 1048576 + room))
 
 {
 	image_info "$app" "$(recipe "$app" MEMORY)" "$least" "$cmdline"

@@ -12,8 +12,7 @@
  * loader needs to know. Pages of zeros are not in the file: a segment ends before
  * them, and loaders fill it up to its size in memory.
  *
- * Prints the first physical address after the image, and how many bytes of files
- * are in whole pages.
+ * Prints the first physical address after the image.
  */
 #define _GNU_SOURCE
 #include <elf.h>
@@ -231,11 +230,14 @@ static char *cpio_field(unsigned char *head, unsigned int field)
 	return (char *)head + 6 + 8 * field;
 }
 
-static uint64_t cpio_number(unsigned char *head, unsigned int field)
+static uint64_t cpio_number(const struct file *cpio, unsigned char *head,
+			    unsigned int field)
 {
 	char digits[9] = { 0 };
 
 	memcpy(digits, cpio_field(head, field), 8);
+	if (strspn(digits, "0123456789abcdefABCDEF") != 8)
+		die("%s is damaged: '%s' is no number", cpio->name, digits);
 	return strtoul(digits, NULL, 16);
 }
 
@@ -244,7 +246,7 @@ static uint64_t cpio_number(unsigned char *head, unsigned int field)
  * page. NULs that end the name fill the gap; as a name has PATH_MAX bytes at
  * most, some may have to come before the head, where Linux skips them, too.
  */
-static struct file align_files(const struct file *in, uint64_t *whole)
+static struct file align_files(const struct file *in)
 {
 	struct file to = { .name = in->name };
 	uint64_t off = 0;
@@ -255,20 +257,22 @@ static struct file align_files(const struct file *in, uint64_t *whole)
 		die("out of memory");
 	while (in->size - off >= 6 && !memcmp(in->data + off, CPIO_MAGIC, 6)) {
 		unsigned char *head = at(in, off, CPIO_HEAD);
-		uint64_t size = cpio_number(head, CPIO_SIZE);
-		uint64_t name = cpio_number(head, CPIO_NAME_SIZE);
+		uint64_t size = cpio_number(in, head, CPIO_SIZE);
+		uint64_t name = cpio_number(in, head, CPIO_NAME_SIZE);
 		uint64_t data = ALIGN(CPIO_HEAD + name, 4);
 		uint64_t padded = name;
 		char digits[9];
 
+		if (!name || name > PATH_MAX)
+			die("%s is damaged: a name of %llu bytes", in->name,
+			    (unsigned long long)name);
 		at(in, off, ALIGN(data + size, 4));
-		if (S_ISREG(cpio_number(head, CPIO_MODE)) && size >= PAGE) {
+		if (S_ISREG(cpio_number(in, head, CPIO_MODE)) && size >= PAGE) {
 			padded += -(to.size + data) % PAGE;
 			if (padded > PATH_MAX) {
 				to.size += ALIGN(padded - PATH_MAX, 4);
 				padded -= ALIGN(padded - PATH_MAX, 4);
 			}
-			*whole += size / PAGE * PAGE;
 		}
 		memcpy(to.data + to.size, head, CPIO_HEAD + name);
 		snprintf(digits, sizeof(digits), "%08X", (unsigned int)padded);
@@ -278,7 +282,7 @@ static struct file align_files(const struct file *in, uint64_t *whole)
 		to.size += ALIGN(size, 4);
 		off += ALIGN(data + size, 4);
 	}
-	/* NULs after the last */
+	/* NULs, or an archive of another kind */
 	memcpy(to.data + to.size, in->data + off, in->size - off);
 	to.size += in->size - off;
 	return to;
@@ -331,7 +335,7 @@ int main(int argc, char **argv)
 	const Elf64_Ehdr *eh;
 	const Elf64_Phdr *in;
 	Elf64_Ehdr oeh;
-	uint64_t end = 0, whole = 0, off, initrd;
+	uint64_t end = 0, off, initrd;
 	char *tmp;
 	int fd;
 
@@ -343,7 +347,7 @@ int main(int argc, char **argv)
 	cpio = map(argv[2]);
 	if (memcmp(at(&cpio, 0, 6), CPIO_MAGIC, 6))
 		die("%s is not an uncompressed newc cpio archive", cpio.name);
-	cpio = align_files(&cpio, &whole);
+	cpio = align_files(&cpio);
 
 	eh = elf_check(&kernel);
 	pvh_check(&kernel, eh);
@@ -413,7 +417,6 @@ int main(int argc, char **argv)
 	if (close(fd) || rename(tmp, argv[4]))
 		die("cannot write %s: %s", argv[4], strerror(errno));
 
-	printf("%llu %llu\n", (unsigned long long)(initrd + cpio.size),
-	       (unsigned long long)whole);
+	printf("%llu\n", (unsigned long long)(initrd + cpio.size));
 	return 0;
 }

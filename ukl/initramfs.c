@@ -126,6 +126,8 @@ unsigned long __init ukl_initramfs_take(struct file *file, char *data,
 		return 0;
 	if (!shmem_mapping(mapping) && mapping->a_ops != &ram_aops)
 		return 0;
+	if (i_size_read(mapping->host) < len)
+		return 0;
 
 	free_reserved_area((void *)initrd_start, data, -1, NULL);
 	initrd_start = start;
