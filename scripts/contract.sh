@@ -208,14 +208,15 @@ run_guests()
 }
 
 # results CONSOLE: from what the guests wrote, lines of test, result, reason. A
-# program is a test, and so is each of the results that it prints itself.
+# program is a test, and so is each of the results that it prints itself. One that
+# has no end was run again.
 results()
 {
 	awk '
 		function out(name, result, why)
 		{
 			if (!((name, run) in seen))
-				print name "\t" result "\t" why
+				lines = lines name "\t" result "\t" why "\n"
 			seen[name, run] = 1
 		}
 		# All numbers but the first, as addresses, process ids and times differ from
@@ -229,7 +230,7 @@ results()
 			gsub(/ +/, " ", text)
 			return first substr(text, 1, 120)
 		}
-		$1 == "@@" && NF == 3 { name = $3; run++; complaint = section = last = unit = skipped = ""; next }
+		$1 == "@@" && NF == 3 { name = $3; run++; lines = complaint = section = last = unit = skipped = ""; next }
 		$1 == "@@" && NF > 3 && $2 ~ /^[0-9]+$/ {
 			how = $4 (NF > 5 ? " " $5 : "")
 			if ($3 == "died")
@@ -240,6 +241,7 @@ results()
 			if (complaint != "")
 				r = "fail"
 			out(name, r, complaint != "" ? complaint : how)
+			printf "%s", lines
 			next
 		}
 		/^\[ *[0-9]+\.[0-9]+\] / && /BUG:|WARNING:|Oops|Kernel panic|general protection fault|double fault|stall|soft lockup|INFO: task/ {
