@@ -280,15 +280,8 @@ results()
 			unit = ""
 			next
 		}
+		# stress-ng ends with status 0 then
 		/^\|stress-ng: .*(stressor will be skipped|skipping (the )?(stress|test))/ && !/not skipping/ { skipped = 1 }
-		# Redis
-		/^\|\[(ok|err|exception)\]: / {
-			r = /^\|\[ok/ ? "pass" : "fail"
-			sub(/^[^:]*: /, "")
-			sub(/ \([0-9]+ ms\)$| in tests\/.*$/, "")
-			out(name ": " $0, r, "")
-			next
-		}
 		/^\|(TAP version|[0-9]+\.\.[0-9])/ { next }
 		/^\|/ { last = substr($0, 2, 200) }
 	' "$1"
