@@ -374,6 +374,25 @@ TEST(patch, replaced)
 	EQ(munmap(code - 256, 4096), 0);
 }
 
+/* Where the program has unmapped something, nothing else appears. */
+TEST(patch, hole)
+{
+	unsigned char seen;
+	char *code, *hole;
+
+	only_patched();
+	code = map_code(NULL, getppid_code, sizeof(getppid_code),
+			PROT_READ | PROT_EXEC);
+	hole = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(hole != MAP_FAILED);
+	EQ(munmap(hole, 4096), 0);
+	for (int i = 0; i < ENOUGH; i++)
+		EQ(((long (*)(void))code)(), getppid());
+	EQ(code_at(code), 0xe9);
+	EQ(mincore(hole, 4096, &seen), -1);
+	EQ(errno, ENOMEM);
+}
+
 /* What the program may write, it may check. */
 TEST(patch, writable)
 {
