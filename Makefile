@@ -83,30 +83,30 @@ setup:
 	@$(S)/setup.sh
 
 run: image
-	@$(S)/run.sh $(APP)
+	@$(S)/run.sh "$(APP)"
 
 image: setup
 	@if [ -n "$(ROOTFS)$(OCI)" ]; then $(S)/rootfs.sh "$(APP:bin-%=%)"; \
 		elif [ -n "$(BIN)" ]; then $(S)/installed.sh "$(BIN)"; fi
-	@$(S)/image.sh $(APP)
+	@$(S)/image.sh "$(APP)"
 
 snapshot: setup
-	@$(S)/snapshot.sh $(APP)
+	@$(S)/snapshot.sh "$(APP)"
 
 inspect: image
-	@$(S)/inspect.sh $(APP)
+	@$(S)/inspect.sh "$(APP)"
 
 explain: setup
 	@$(S)/explain.sh "$(APP)" "$(SYMBOL)"
 
 bzimage: image
-	@$(S)/bzimage.sh $(APP)
+	@$(S)/bzimage.sh "$(APP)"
 
 debug: setup
-	@$(S)/debug.sh $(APP)
+	@$(S)/debug.sh "$(APP)"
 
 gdb: setup
-	@$(S)/gdb.sh $(APP)
+	@$(S)/gdb.sh "$(APP)"
 
 kernel: setup
 	@$(S)/kernel.sh $(VARIANT) build
