@@ -81,14 +81,16 @@ build_root()
 	mkdir -p "$work"
 	# shellcheck disable=SC2034 # for the suite
 	case $build in
-	glibc) CC=gcc ;;
+	glibc) CC=gcc libc_stamp= ;;
 	musl)
 		libc --stock
 		CC=$BUILD/sysroot-stock/bin/stock-cc
+		libc_stamp=$(cat "$BUILD/sysroot-stock/.stamp")
 		;;
 	linked)
 		libc
 		CC=$BUILD/sysroot/bin/unilinux-cc
+		libc_stamp=$(cat "$BUILD/sysroot/.stamp")
 		;;
 	esac
 	system=

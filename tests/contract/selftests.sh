@@ -132,11 +132,7 @@ suite_build()
 		mkdir -p "$BUILD/contract/headers"
 		logged contract-headers make -C "$stock" O="$BUILD/contract/headers" ARCH=x86_64 headers
 	}
-	id="$(cat "$BUILD/src/.linux") $($CC --version | head -n 1)"
-	case $build in
-	musl) id="$id $(cat "$BUILD/sysroot-stock/.stamp")" ;;
-	linked) id="$id $(cat "$BUILD/sysroot/.stamp")" ;;
-	esac
+	id="$(cat "$BUILD/src/.linux") $($CC --version | head -n 1) $libc_stamp"
 	if [ "$(cat "$tree/.id" 2>/dev/null)" != "$id" ]; then
 		rm -rf "$tree"
 		mkdir -p "$tree"

@@ -9,11 +9,7 @@ suite_build()
 {
 	"$ROOT/scripts/fetch.sh" debian sqlite3
 	tree=$BUILD/contract/sqlite-$build
-	id="$(readlink "$BUILD/src/sqlite3") $CC"
-	case $build in
-	musl) id="$id $(cat "$BUILD/sysroot-stock/.stamp")" ;;
-	linked) id="$id $(cat "$BUILD/sysroot/.stamp")" ;;
-	esac
+	id="$(readlink "$BUILD/src/sqlite3") $CC $libc_stamp"
 	if [ "$(cat "$tree/.id" 2>/dev/null)" != "$id" ]; then
 		rm -rf "$tree"
 		mkdir -p "$tree"
