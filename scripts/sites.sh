@@ -71,7 +71,9 @@ sites()
 		/^call +\*0xffffffffff600[0-9a-f][0-9a-f][0-9a-f]$/ {
 			site(hex(substr($2, length($2) - 2)) / 8, "call")
 		}
-		/^call +\*-0xa00000\(,%rax,8\)/ { site(-1, "table") }
+		/^call +\*-0xa00000\(,%rax,8\)/ { site(-1, "table"); table = NR }
+		# Of the same site, for numbers that no call has
+		/^syscall/ && table && NR == table + 2 { next }
 		/^syscall/ {
 			site(nr, nr < 0 ? "unknown" : distance == 1 ? "mov" : "apart")
 			nr = -1

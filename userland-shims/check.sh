@@ -105,7 +105,11 @@ objdump -d "$tmp/prog" | grep -P '\tcall +\*(0x[0-9a-f]+$|.*\(,)' >"$tmp/calls"
 result "all calls are 7 bytes long and go through the table"
 
 objdump -d "$tmp/prog" |
-	awk '/^[0-9a-f]+ <.*>:$/ { f = $2 } /\tsyscall *$/ { print f }' | sort -u |
+	awk '
+		/^[0-9a-f]+ <.*>:$/ { f = $2 }
+		/\tcall +\*-0xa00000\(,%rax,8\)/ { table = NR }
+		# For the numbers that the table does not have
+		/\tsyscall *$/ && !(table && NR == table + 2) { print f }' | sort -u |
 	grep -vE '^<(_start|__clone|vfork|__restore_rt|__set_thread_area|__unmapself|__syscall_cp_asm)>:$' >"$tmp/left"
 [ ! -s "$tmp/left" ]
 result "SYSCALL is left only where it must be"

@@ -405,6 +405,39 @@ TEST(trace, replace_syscall)
 	}
 }
 
+/* A number that no call has, by the libc: its tracer may know what it means. */
+#define BIG_NUMBER	70000
+
+static long ask_libc(void)
+{
+	return syscall(BIG_NUMBER, 1, 2, 3, 4, 5, 6) == 4712 ? 13 : 1;
+}
+
+TEST(trace, big_number)
+{
+	pid_t pid = tracee(ask_libc);
+	regs_t r;
+
+	CHECK(!ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD));
+	do {
+		resume(PTRACE_SYSCALL, pid, 0);
+		if (wait_stop(pid) != (SIGTRAP | 0x80))
+			FAIL("the tracer does not see number %d", BIG_NUMBER);
+		r = get(pid);
+		CHECK(r.orig_rax != SYS_exit_group);
+	} while (r.orig_rax != BIG_NUMBER);
+	EQ(r.rdi, 1);
+	EQ(r.r9, 6);
+	EQ(r.rax, -ENOSYS);
+	resume(PTRACE_SYSCALL, pid, 0);
+	EQ(wait_stop(pid), SIGTRAP | 0x80);
+	r = get(pid);
+	EQ(r.rax, -ENOSYS);
+	r.rax = 4712;
+	CHECK(!ptrace(PTRACE_SETREGS, pid, 0, &r));
+	run_to_end(pid, 13);
+}
+
 /* All registers can be read and written at a stop. */
 #define SET_ALL(v)							\
 	"mov $" #v "01, %eax\n mov $" #v "02, %ebx\n mov $" #v "03, %ecx\n" \

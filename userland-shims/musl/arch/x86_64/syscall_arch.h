@@ -8,6 +8,8 @@
  * kernel steps back 7 bytes to restart a call:
  *   constant number   call *__ukl_call_<nr>         resolved by the linker
  *   variable number   call *__ukl_call_0(,%rax,8)   after a bounds check
+ * A number beyond the table goes to the kernel by SYSCALL: a filter, a tracer or
+ * SIGSYS may have an answer to it.
  *
  * The call writes a return address below RSP, unknown to the compiler: the
  * red zone must be off (-mno-red-zone).
@@ -22,7 +24,7 @@
 	"ja 1f\n\t" \
 	"call *__ukl_call_0(,%%rax,8)\n\t" \
 	"jmp 2f\n" \
-	"1:	mov $-38,%%rax\n" \
+	"1:	syscall\n" \
 	"2:"
 
 /* Lists, to pass several operands as one macro argument. */
