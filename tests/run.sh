@@ -10,9 +10,9 @@ export LC_ALL=C
 ROOT=$(cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 
 # In this order: what is quick, and what others rest on, comes first.
-ALL='static shims sites fuzz hello initramfs status installed binary rootfs languages input sockets guest crash security powercut nmi bench profile small redis snapshot memory apps debug reproducible off noist bochs'
+ALL='static shims sites fuzz hello initramfs status installed binary rootfs languages input sockets guest crash security powercut nmi contract bench profile small redis snapshot memory apps debug reproducible off noist bochs'
 # Only when they are named: a kernel of their own, or files, which take long to build.
-MORE='sanitizers contract trinity soak'
+MORE='sanitizers trinity soak'
 
 if [ "${1:-}" = -l ]; then
 	for name in $ALL $MORE; do

@@ -23,6 +23,7 @@ selftests_left_out()
 		timers/threadtest
 		vDSO/vdso_test_chacha
 		x86/syscall_numbering_64
+		x86/sysret_ss_attrs_64
 		timers/nsleep-lat
 		timers/raw_skew
 		timers/set-timer-lat
