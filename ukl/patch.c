@@ -199,6 +199,29 @@ static bool edit_code(const struct ukl_mm *um, const struct edit *edit, u8 *page
 	return true;
 }
 
+/*
+ * The key of pages with jumps, or 0 when no key will do. PKRU is the program's own
+ * register, which it may compare with what it has written: so a key that is free
+ * and denies reads there already, and the last of them, as pkey_alloc() gives the
+ * first. From then on it is the process' key of execute-only memory, too, as that
+ * is the one that Linux does not let a program free or use.
+ */
+static int hiding_key(struct mm_struct *mm)
+{
+	int key = mm->context.execute_only_pkey;
+
+	if (!arch_pkeys_enabled())
+		return 0;
+	if (key < 0)
+		key = fls(~mm_pkey_allocation_map(mm) &
+			  GENMASK(arch_max_pkey() - 1, 0)) - 1;
+	if (key < 0 || __pkru_allows_read(read_pkru(), key))
+		return 0;
+	mm_set_pkey_allocated(mm, key);
+	mm->context.execute_only_pkey = key;
+	return key;
+}
+
 static pte_t with_key(pte_t pte, int pkey)
 {
 	pte = pte_clear_flags(pte, _PAGE_PKEY_MASK);
@@ -487,7 +510,7 @@ static enum ukl_verdict make_jump(struct ukl_mm *um, unsigned long ip,
 	jump.old = t->code;
 	jump.new = t->jump;
 	if (!vma_pkey(vma))
-		jump.pkey = max(execute_only_pkey(um->mm), 0);
+		jump.pkey = hiding_key(um->mm);
 	if (!edit_page(um, &trampoline) && !edit_page(um, &jump))
 		return UKL_SITE_PATCHED;
 	if (!again)

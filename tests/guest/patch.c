@@ -633,6 +633,27 @@ TEST(patch, read_by_threads)
 	}
 }
 
+/* A program that uses keys itself does not see that jumps have one. */
+TEST(patch, keys)
+{
+	unsigned int pkru;
+	int first;
+
+	only_with_keys();
+	__asm__ volatile("xor %%ecx, %%ecx\n rdpkru"
+			 : "=a" (pkru) : : "ecx", "edx");
+	/* Linux' value at exec: nothing but key 0 */
+	EQ(pkru, 0x55555554);
+	first = syscall(SYS_pkey_alloc, 0, 1);
+	EQ(first, 1);
+	for (int i = 0; i < 13; i++)
+		CHECK(syscall(SYS_pkey_alloc, 0, 1) > first);
+	EQ(syscall(SYS_pkey_alloc, 0, 1), -1);
+	for (int i = first; i < first + 14; i++)
+		CHECK(!syscall(SYS_pkey_free, i));
+	CHECK(syscall(SYS_pkey_free, 15));
+}
+
 /* A program that wants GS leaves CPL 0, with the code that it came with. */
 SITE(gs_site);
 TEST(patch, gs)
