@@ -86,6 +86,7 @@ static const char *cause(const struct kernel_siginfo *info)
 		{ SIGBUS, BUS_ADRALN, "misaligned address" },
 		{ SIGBUS, BUS_ADRERR, "behind the end of the mapped file" },
 		{ SIGBUS, BUS_OBJERR, "hardware error" },
+		{ SIGBUS, BUS_MCEERR_AR, "the memory there has failed" },
 		{ SIGILL, ILL_ILLOPN, "illegal instruction" },
 		{ SIGILL, ILL_ILLOPC, "illegal instruction" },
 		{ SIGFPE, FPE_INTDIV, "integer division by zero or overflow" },
