@@ -27,6 +27,14 @@
 #define SAVE "push %rbx\n push %r12\n push %r12\n mov %rsi, %r12\n"
 #define RESTORE "pop %r12\n pop %r12\n pop %rbx\n"
 
+/* sched_setaffinity(0, 8, one of two masks in turn) */
+#define MIGRATES(insn) "mov %rdx, %rbx\n"				\
+	"1: mov %r12d, %ecx\n and $1, %ecx\n"				\
+	"lea fpu_cpus(%rip), %rax\n lea (%rax,%rcx,8), %rdx\n"		\
+	"xor %edi, %edi\n mov $8, %esi\n mov $203, %eax\n" insn	\
+	"\n test %rax, %rax\n jz 2f\n ud2\n"				\
+	"2: dec %r12\n jnz 1b\n mov %rbx, %rdx\n"
+
 ASM_FN(sse_spin, SSE_LOAD SPIN SSE_STORE "ret");
 ASM_FN(avx_spin, AVX_LOAD SPIN AVX_STORE "vzeroupper\n ret");
 ASM_FN(sse_insn, SAVE SSE_LOAD CALLS(ASM_INSN) SSE_STORE RESTORE "ret");
@@ -36,8 +44,19 @@ ASM_FN(avx_insn, SAVE AVX_LOAD CALLS(ASM_INSN) AVX_STORE "vzeroupper\n" RESTORE
 ASM_FN(avx_call, SAVE AVX_LOAD CALLS(ASM_CALL) AVX_STORE "vzeroupper\n" RESTORE
        "ret");
 
+ASM_FN(sse_migrate_insn, SAVE SSE_LOAD MIGRATES(ASM_INSN) SSE_STORE RESTORE
+       "ret");
+ASM_FN(sse_migrate_call, SAVE SSE_LOAD MIGRATES(ASM_CALL) SSE_STORE RESTORE
+       "ret");
+ASM_FN(avx_migrate_insn, SAVE AVX_LOAD MIGRATES(ASM_INSN) AVX_STORE
+       "vzeroupper\n" RESTORE "ret");
+ASM_FN(avx_migrate_call, SAVE AVX_LOAD MIGRATES(ASM_CALL) AVX_STORE
+       "vzeroupper\n" RESTORE "ret");
+
 typedef void fpu_fn(const void *in, long n, void *out);
 fpu_fn sse_spin, avx_spin, sse_insn, sse_call, avx_insn, avx_call;
+fpu_fn sse_migrate_insn, sse_migrate_call, avx_migrate_insn, avx_migrate_call;
+uint64_t fpu_cpus[] = { 1, 2 };
 
 static int have_avx(void)
 {
@@ -78,7 +97,7 @@ void fpu_check(long spins)
 		check(avx_spin, "AVX", 512, spins);
 }
 
-static void fpu_check_calls(long n)
+void fpu_check_calls(long n)
 {
 	check(sse_insn, "SSE, SYSCALL", 256, n);
 	if (have_avx())
@@ -131,6 +150,38 @@ TEST(fpu, switches)
 		kill(pid[i], SIGKILL);
 		EXPECT_SIGNAL(pid[i], SIGKILL);
 	}
+}
+
+/* To the other CPU and back within each call, against another that does so, too. */
+static void migrate(long n)
+{
+	check(sse_migrate_insn, "SSE, SYSCALL", 256, n);
+	if (have_avx())
+		check(avx_migrate_insn, "AVX, SYSCALL", 512, n);
+	if (cpl())
+		return;
+	check(sse_migrate_call, "SSE, call", 256, n);
+	if (have_avx())
+		check(avx_migrate_call, "AVX, call", 512, n);
+}
+
+TEST(fpu, migrate)
+{
+	pid_t pid;
+
+	if (cpu_count() < 2)
+		tap_skip("one CPU only");
+	pid = xfork();
+	seed = pid + 1;
+	for (int i = 0; i < 10; i++)
+		migrate(20);
+	tick_start(200, NULL, 0);
+	for (int i = 0; i < 10; i++)
+		migrate(20);
+	tick_stop();
+	if (!pid)
+		_exit(7);
+	EXPECT_EXIT(pid, 7);
 }
 
 /* A child starts with its parent's registers. */

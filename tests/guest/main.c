@@ -5,6 +5,7 @@
  */
 #include "tap.h"
 #include <cpuid.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -208,13 +209,32 @@ void tick_stop(void)
 	setitimer(ITIMER_REAL, &it, NULL);
 }
 
-void one_cpu(void)
+void on_cpu(int cpu)
 {
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
-	CPU_SET(0, &set);
-	sched_setaffinity(0, sizeof(set), &set);
+	for (int i = 0; i < CPU_SETSIZE; i++)
+		if (cpu < 0 || i == cpu)
+			CPU_SET(i, &set);
+	CHECK(!sched_setaffinity(0, sizeof(set), &set));
+}
+
+void one_cpu(void)
+{
+	on_cpu(0);
+}
+
+int hotplug(int on)
+{
+	int fd = open("/sys/devices/system/cpu/cpu1/online", O_WRONLY);
+	char c = '0' + on;
+
+	if (fd < 0)
+		return 0;
+	CHECK(write(fd, &c, 1) == 1);
+	close(fd);
+	return 1;
 }
 
 unsigned int cpu_count(void)

@@ -222,3 +222,28 @@ TEST(mixed, migrate)
 	for (int i = 0; i < 4; i++)
 		EXPECT_EXIT(pid[i], 0);
 }
+
+/* A CPU that comes back has the way into the kernel of neither privilege. */
+TEST_IN(mixed, hotplug, 60)
+{
+	pid_t pid[4];
+
+	need_other();
+	if (!hotplug(1))
+		tap_skip("CPU 1 cannot go");
+	for (int i = 0; i < 4; i++)
+		pid[i] = spawn(i % 2 ? other_path : self_path, "load", "1500",
+			       -1, -1);
+	for (int i = 0; i < 6; i++) {
+		CHECK(hotplug(0));
+		CHECK(hotplug(1));
+		on_cpu(1);
+		EXPECT_EXIT(spawn(i % 2 ? other_path : self_path, "load", "10",
+				  -1, -1), 0);
+		EXPECT_EXIT(spawn(i % 2 ? self_path : other_path, "load", "10",
+				  -1, -1), 0);
+		on_cpu(-1);
+	}
+	for (int i = 0; i < 4; i++)
+		EXPECT_EXIT(pid[i], 0);
+}

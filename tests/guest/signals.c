@@ -338,6 +338,7 @@ TEST(signals, stop_storm)
 ASM_FN(sg_crash,
        "mov $0x101, %eax\n mov $0x102, %ebx\n mov $0x10c, %r12d\n"
        "mov $0x10f, %r15d\n mov $0x10b, %r11d\n mov $0x107, %ebp\n"
+       "movd %r15d, %xmm7\n"
        "sg_crash_at: mov %al, 0\n ud2");
 void sg_crash(void);
 extern const char sg_crash_at[];
@@ -353,7 +354,7 @@ TEST(signals, core)
 {
 	char dir[] = "/tmp/ukltest-core-XXXXXX", name[64], *core;
 	const Elf64_Phdr *ph;
-	int seen = 0, fd, status;
+	int seen = 0, crashed = 0, fd, status;
 	struct stat st;
 	pid_t pid;
 
@@ -402,8 +403,15 @@ TEST(signals, core)
 			const unsigned long *r = (void *)(desc + 112);
 
 			p = desc + ((n->n_descsz + 3) & ~3);
+			/* Each thread's, behind its other registers */
+			if (n->n_type == NT_FPREGSET && crashed) {
+				EQ(*(uint64_t *)(desc + 160 + 7 * 16), 0x10f);
+				crashed = 0;
+				seen |= 4;
+			}
 			if (n->n_type != NT_PRSTATUS)
 				continue;
+			crashed = 0;
 			if ((long)r[16] < 0)
 				FAIL("a thread at a kernel address: %#lx", r[16]);
 			EQ(r[17], 0x33);
@@ -415,10 +423,11 @@ TEST(signals, core)
 			EQ(r[5], 0x102);	/* rbx */
 			EQ(r[6], 0x10b);	/* r11 */
 			EQ(r[10], 0x101);	/* rax */
+			crashed = 1;
 			seen |= 2;
 		}
 	}
-	EQ(seen, 3);
+	EQ(seen, 7);
 }
 
 /* Any signal ends a process that waits, spins or calls. */

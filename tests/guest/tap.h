@@ -145,6 +145,12 @@ int child_main(int argc, char **argv);
 
 unsigned int cpu_count(void);
 
+/* Run on that CPU only; -1: on all. */
+void on_cpu(int cpu);
+
+/* CPU 1 goes, or comes back. 0: it cannot. */
+int hotplug(int on);
+
 /*
  * Stay on the first CPU: where two processes take turns at each instruction,
  * an emulator's CPUs would wait for each other most of the time.
@@ -164,6 +170,7 @@ struct sockaddr_in loopback(void);
 /* Checks that loops of several tests share; they end the test on failure. */
 void redzone_check(long spins);
 void fpu_check(long spins);
+void fpu_check_calls(long n);
 
 static inline uint64_t rnd(uint64_t *state)
 {

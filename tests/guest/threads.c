@@ -302,3 +302,48 @@ TEST(threads, migrate)
 		EQ(ret, i);
 	}
 }
+
+/* Until the CPUs have come and gone often enough. */
+static void *own_all_along(void *arg)
+{
+	for (; !turn; mine = 5)
+		own(arg);
+	return arg;
+}
+
+static void *storm_all_along(void *arg)
+{
+	while (!turn)
+		storm(arg);
+	return arg;
+}
+
+/* The state of a CPU that Linux sets up is lost when the CPU goes. */
+TEST_IN(threads, hotplug, 60)
+{
+	unsigned int cpus = cpu_count();
+	void *ret;
+
+	if (!hotplug(1))
+		tap_skip("CPU 1 cannot go");
+	for (long i = 0; i < 6; i++)
+		CHECK(!pthread_create(&t[i], NULL, i % 2 ? own_all_along :
+				      storm_all_along, (void *)i));
+	for (int i = 0; i < 8; i++) {
+		CHECK(hotplug(0));
+		EQ(cpu_count(), cpus - 1);
+		storm(NULL);
+		CHECK(hotplug(1));
+		EQ(cpu_count(), cpus);
+		on_cpu(1);
+		storm(NULL);
+		mine = 5;
+		own(NULL);
+		on_cpu(-1);
+	}
+	turn = 1;
+	for (long i = 0; i < 6; i++) {
+		CHECK(!pthread_join(t[i], &ret));
+		EQ(ret, i);
+	}
+}
