@@ -12,7 +12,7 @@ ROOT=$(cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 # In this order: what is quick, and what others rest on, comes first.
 ALL='static shims sites fuzz hello initramfs status installed binary rootfs languages input sockets guest crash security powercut nmi contract bench profile small redis snapshot memory apps debug reproducible off noist bochs'
 # Only when they are named: a kernel of their own, or files, which take long to build.
-MORE='sanitizers trinity soak'
+MORE='machine sanitizers trinity soak'
 
 if [ "${1:-}" = -l ]; then
 	for name in $ALL $MORE; do

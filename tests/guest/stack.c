@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Growing, overflowing and unusable stacks. */
 #include "tap.h"
+#include <fcntl.h>
 #include <setjmp.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 
 /* Store at and near RSP - distance, without moving RSP. Returns a sum. */
@@ -450,4 +452,26 @@ TEST(stack, overflow_altstack_timer)
 		_exit(0);
 	}
 	EXPECT_EXIT(pid, 0);
+}
+
+/* The guard page of the kernel's own stack, which a call exhausts: its end alone. */
+TEST(guard, kernel_stack)
+{
+	CHECK(!mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL));
+	for (const struct way *w = ways(); w->name; w++) {
+		pid_t pid = xfork();
+
+		/* The lock of a descriptor that others had, too, would stay. */
+		if (!pid) {
+			int fd = open("/sys/kernel/debug/provoke-crash/DIRECT",
+				      O_WRONLY);
+
+			CHECK(fd >= 0);
+			w->fn(SYS_write, fd, (long)"EXHAUST_STACK", 13, 0, 0, 0);
+			_exit(3);
+		}
+		EXPECT_SIGNAL(pid, SIGSEGV);
+		redzone_check(1000);
+		fpu_check_calls(100);
+	}
 }

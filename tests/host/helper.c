@@ -4,6 +4,12 @@
  *
  *   helper nmi SOCKET GAP_US     inject NMIs through QEMU's monitor until QEMU
  *                                ends; prints how many
+ *   helper mce SOCKET LOG N      inject N machine checks that ask for nothing, each
+ *                                when the LOG of the guest shows the one before
+ *   helper mce-at SOCKET LOG [NAME:FROM:TO-OR-SIZE:user|kernel]...
+ *                                inject those that the guest's LOG asks for until
+ *                                QEMU ends: when RIP is in a range, RSP of that kind;
+ *                                for "all" at once, on all processors
  *   helper listen PORT           keep a TCP port of 127.0.0.1 busy
  *   helper echo PORT BYTES       send that much to an echo server while reading
  *                                it back, and compare
@@ -37,18 +43,25 @@ static struct sockaddr_in local(const char *port)
 	return sin;
 }
 
-static int nmi(const char *path, unsigned int gap)
+static int monitor(const char *path)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	static const char cmd[] = "nmi\n";
-	unsigned long count = 0;
-	char buf[4096];
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
 	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)))
-		return die(path);
+		die(path);
 	signal(SIGPIPE, SIG_IGN);
+	return fd;
+}
+
+static int nmi(const char *path, unsigned int gap)
+{
+	static const char cmd[] = "nmi\n";
+	unsigned long count = 0;
+	int fd = monitor(path);
+	char buf[4096];
+
 	while (write(fd, cmd, sizeof(cmd) - 1) == sizeof(cmd) - 1) {
 		/* The prompt that comes back says that it was done. */
 		ssize_t n = read(fd, buf, sizeof(buf));
@@ -59,6 +72,138 @@ static int nmi(const char *path, unsigned int gap)
 		usleep(gap);
 	}
 	printf("%lu\n", count);
+	return 0;
+}
+
+/* A command to the monitor, and its answer, up to the next prompt; 0: QEMU is gone */
+static int ask(int fd, const char *cmd, char *answer, size_t size)
+{
+	size_t len = 0;
+
+	if (write(fd, cmd, strlen(cmd)) < 0)
+		return 0;
+	do {
+		ssize_t n = read(fd, answer + len, size - 1 - len);
+
+		if (n <= 0)
+			return 0;
+		len += n;
+		answer[len] = '\0';
+	} while (len < 7 || strcmp(answer + len - 7, "(qemu) "));
+	return 1;
+}
+
+/* The next line of a file that grows, with that in it; 0: QEMU is gone */
+static int line_with(FILE *f, int fd, const char *text, char *line, size_t size)
+{
+	struct pollfd p = { .fd = fd };
+	size_t len = 0;
+
+	for (;;) {
+		if (!fgets(line + len, size - len, f)) {
+			clearerr(f);
+			if (poll(&p, 1, 2) > 0)
+				return 0;
+			continue;
+		}
+		len += strlen(line + len);
+		if (line[len - 1] != '\n' && len < size - 1)
+			continue;
+		if (strstr(line, text))
+			return 1;
+		len = 0;
+	}
+}
+
+/* "Machine-Check Architecture" in the Intel SDM vol. 3 has these registers. */
+#define MISC_PAGE	0x8c	/* a physical address, its page */
+#define OPTIONAL	0xbd00000000000000ull
+#define RIPV_MCIP	5
+
+static int mce(const char *path, const char *log, unsigned long n)
+{
+	char buf[8192], line[1000];
+	FILE *f = fopen(log, "r");
+	int fd = monitor(path);
+	unsigned long i;
+
+	if (!f || fseek(f, 0, SEEK_END))
+		return die(log);
+	ask(fd, "", buf, sizeof(buf));
+	for (i = 0; i < n; i++) {
+		snprintf(line, sizeof(line), "mce 0 2 %#llx %d %#lx %#x\n",
+			 OPTIONAL, RIPV_MCIP, (i + 1) << 12, MISC_PAGE);
+		/* Two at once are the end of the machine. */
+		if (!ask(fd, line, buf, sizeof(buf)) ||
+		    !line_with(f, fd, "PROCESSOR ", line, sizeof(line)))
+			break;
+		usleep(rand() % 10000);
+	}
+	printf("%lu\n", i);
+	return 0;
+}
+
+struct range {
+	char name[32], kind[8];
+	unsigned long long from, to;
+};
+
+static int there(const char *registers, const struct range *r)
+{
+	const char *ip = strstr(registers, "RIP="), *sp = strstr(registers, "RSP=");
+	unsigned long long rip, rsp;
+
+	if (!ip || !sp)
+		return 0;
+	rip = strtoull(ip + 4, NULL, 16);
+	rsp = strtoull(sp + 4, NULL, 16);
+	return rip >= r->from && rip < r->to &&
+	       (rsp >> 63) == !strcmp(r->kind, "kernel");
+}
+
+static int mce_at(const char *path, const char *log, int n, char **ranges)
+{
+	char buf[8192], line[1000], name[32];
+	unsigned long long from, to, status, addr;
+	FILE *f = fopen(log, "r");
+	int fd = monitor(path);
+	unsigned int mcg;
+
+	if (!f)
+		return die(log);
+	if (!ask(fd, "", buf, sizeof(buf)))
+		return 1;
+	while (line_with(f, fd, "mce: at ", line, sizeof(line))) {
+		struct range range = { .kind = "user" };
+
+		if (sscanf(strstr(line, "mce: at "), "mce: at %31s %llx %llx %llx %x %llx",
+			   name, &from, &to, &status, &mcg, &addr) != 6)
+			continue;
+		range.from = from;
+		range.to = to;
+		for (int i = 0; i < n; i++)
+			if (!strncmp(ranges[i], name, strlen(name)))
+				sscanf(ranges[i], "%31[^:]:%llx:%llx:%7s", range.name,
+				       &range.from, &range.to, range.kind);
+		if (range.to < range.from)
+			range.to += range.from;
+		while (strcmp(name, "all")) {
+			if (!ask(fd, "stop\n", buf, sizeof(buf)) ||
+			    !ask(fd, "info registers\n", buf, sizeof(buf)))
+				return 0;
+			if (there(buf, &range))
+				break;
+			if (!ask(fd, "cont\n", buf, sizeof(buf)))
+				return 0;
+			usleep(rand() % 1000);
+		}
+		snprintf(line, sizeof(line), "mce %s 0 2 %#llx %u %#llx %#x\n",
+			 strcmp(name, "all") ? "" : "-b", status, mcg, addr, MISC_PAGE);
+		ask(fd, line, buf, sizeof(buf));
+		ask(fd, "cont\n", buf, sizeof(buf));
+		printf("%s\n", name);
+		fflush(stdout);
+	}
 	return 0;
 }
 
@@ -139,10 +284,14 @@ int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "nmi"))
 		return nmi(argv[2], atoi(argv[3]));
+	if (argc == 5 && !strcmp(argv[1], "mce"))
+		return mce(argv[2], argv[3], strtoul(argv[4], NULL, 0));
+	if (argc >= 4 && !strcmp(argv[1], "mce-at"))
+		return mce_at(argv[2], argv[3], argc - 4, argv + 4);
 	if (argc == 3 && !strcmp(argv[1], "listen"))
 		return busy(argv[2]);
 	if (argc == 4 && !strcmp(argv[1], "echo"))
 		return echo(argv[2], strtoul(argv[3], NULL, 0));
-	fprintf(stderr, "usage: helper nmi SOCKET GAP_US | listen PORT | echo PORT BYTES\n");
+	fprintf(stderr, "usage: helper nmi SOCKET GAP_US | mce SOCKET LOG N | mce-at SOCKET LOG [RANGE]... | listen PORT | echo PORT BYTES\n");
 	return 2;
 }
