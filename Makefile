@@ -124,7 +124,7 @@ soak: setup
 	@MINUTES="$(MINUTES)" tests/run.sh soak
 
 contract: setup
-	@$(S)/contract.sh $(if $(filter file,$(origin SUITE)),all,$(SUITE))
+	@$(S)/contract.sh "$(if $(filter file,$(origin SUITE)),all,$(SUITE))"
 
 bench: setup
 	@$(S)/bench.sh $(SUITE)
