@@ -43,13 +43,14 @@ for s in $suites; do
 done
 "$ROOT/scripts/setup.sh" qemu-system-x86 bash busybox-static iproute2
 
+table=$BUILD/contract/table.$$
 qemu_pid=
 # shellcheck disable=SC2317 # called by the trap
 end_guest()
 {
 	[ -z "$qemu_pid" ] || kill "$(cat "$qemu_pid" 2>/dev/null)" 2>/dev/null || :
 }
-trap end_guest EXIT
+trap 'end_guest; rm -f "$table"' EXIT
 trap 'exit 130' INT TERM
 
 # The columns: how the programs are built, and how their image is started.
@@ -397,9 +398,8 @@ report()
 	sed 's/^/    unsteady /' "$work/$2.unsteady"
 }
 
-table=$BUILD/contract/table
 mkdir -p "$BUILD/contract"
-: >"$table.new"
+: >"$table"
 passed=0 differ=0
 for suite in $suites; do
 	suite_packages='' suite_debian='' suite_memory=1024 suite_columns='stock binary musl linked' suite_fragments=contract
@@ -408,6 +408,7 @@ for suite in $suites; do
 	export CONFIG="${config-$suite_fragments}" MACHINE=q35 MEMORY="$suite_memory"
 	work=$BUILD/contract/$suite
 	[ "${CPUS:-1}" = 1 ] || work=$work-$CPUS
+	locked "contract-${work##*/}"
 	# shellcheck disable=SC2086 # lists
 	[ -z "$suite_packages" ] || "$ROOT/scripts/setup.sh" $suite_packages
 	for pair in stock:binary musl:linked; do
@@ -421,11 +422,10 @@ for suite in $suites; do
 		column "${pair#*:}"
 		repeat "${pair%:*}" "${pair#*:}"
 		excused "${pair#*:}"
-		report "${pair%:*}" "${pair#*:}" >>"$table.new"
+		report "${pair%:*}" "${pair#*:}" >>"$table"
 		passed=$((passed + both)) differ=$((differ + failed))
 	done
 done
-mv "$table.new" "$table"
 echo
 printf '%-16s %-8s %7s %10s %10s %8s %8s\n' suite column tests 'on stock' 'at CPL 0' differ excepted
 cat "$table"

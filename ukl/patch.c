@@ -201,10 +201,10 @@ static bool edit_code(const struct ukl_mm *um, const struct edit *edit, u8 *page
 
 /*
  * The key of pages with jumps, or 0 when no key will do. PKRU is the program's own
- * register, which it may compare with what it has written: so a key that is free
- * and denies reads there already, and the last of them, as pkey_alloc() gives the
- * first. From then on it is the process' key of execute-only memory, too, as that
- * is the one that Linux does not let a program free or use.
+ * register, which it may compare with what it has written: so the key has to deny
+ * reads there already. It is the last one that is free, as pkey_alloc() gives the
+ * first, and from then on the process' key of execute-only memory, too, which is
+ * the one that Linux does not let a program free or use.
  */
 static int hiding_key(struct mm_struct *mm)
 {
@@ -212,9 +212,11 @@ static int hiding_key(struct mm_struct *mm)
 
 	if (!arch_pkeys_enabled())
 		return 0;
-	if (key < 0)
-		key = fls(~mm_pkey_allocation_map(mm) &
-			  GENMASK(arch_max_pkey() - 1, 0)) - 1;
+	/* If this thread has opened it, others may not have. */
+	if (key > 0)
+		return key;
+	key = fls(~mm_pkey_allocation_map(mm) &
+		  GENMASK(arch_max_pkey() - 1, 0)) - 1;
 	if (key < 0 || __pkru_allows_read(read_pkru(), key))
 		return 0;
 	mm_set_pkey_allocated(mm, key);

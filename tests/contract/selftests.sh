@@ -2,7 +2,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # variables of contract.sh
 # the kernel's own selftests, from its source package
 
-suite_packages='libcap-dev libcap-ng-dev libnuma-dev libmnl-dev libpopt-dev'
+suite_packages='cpio libcap-dev libcap-ng-dev libnuma-dev libmnl-dev libpopt-dev'
 suite_memory=1536
 
 selftests_dirs='acct breakpoints cachestat capabilities clone3 core exec fchmodat2 filelock

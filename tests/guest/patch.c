@@ -633,17 +633,46 @@ TEST(patch, read_by_threads)
 	}
 }
 
+SITE(opened_site);
+
+static unsigned int pkru(void)
+{
+	unsigned int eax;
+
+	__asm__ volatile("xor %%ecx, %%ecx\n rdpkru" : "=a" (eax) : : "ecx", "edx");
+	return eax;
+}
+
+static void *deny_and_read(void *arg)
+{
+	/* Of its own: it has denied all keys but 0 since it began. */
+	EQ(pkru(), 0x55555554);
+	while (!*(volatile int *)arg)
+		usleep(1000);
+	EQ(memcmp(opened_site_first, getppid_code, sizeof(getppid_code)), 0);
+	return NULL;
+}
+
 /* A program that uses keys itself does not see that jumps have one. */
 TEST(patch, keys)
 {
-	unsigned int pkru;
+	volatile int jumped = 0;
+	pthread_t thread;
 	int first;
 
 	only_with_keys();
-	__asm__ volatile("xor %%ecx, %%ecx\n rdpkru"
-			 : "=a" (pkru) : : "ecx", "edx");
 	/* Linux' value at exec: nothing but key 0 */
-	EQ(pkru, 0x55555554);
+	EQ(pkru(), 0x55555554);
+	CHECK(!pthread_create(&thread, NULL, deny_and_read, (void *)&jumped));
+	__asm__ volatile("xor %%eax, %%eax\n xor %%ecx, %%ecx\n xor %%edx, %%edx\n"
+			 "wrpkru" : : : "eax", "ecx", "edx", "memory");
+	for (int i = 0; i < ENOUGH; i++)
+		EQ(opened_site(), getppid());
+	EQ(pkru(), 0);
+	EQ(code_at(opened_site_first), 0xe9);
+	jumped = 1;
+	CHECK(!pthread_join(thread, NULL));
+	__asm__ volatile("wrpkru" : : "a" (0x55555554), "c" (0), "d" (0) : "memory");
 	first = syscall(SYS_pkey_alloc, 0, 1);
 	EQ(first, 1);
 	for (int i = 0; i < 13; i++)

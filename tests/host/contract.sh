@@ -7,6 +7,8 @@ set -u
 # compare SUITE: all that it says in $OUT/SUITE
 compare()
 {
+	# What an earlier run has left would stand for ever.
+	rm -rf "$BUILD/contract/$1"
 	"$ROOT/scripts/contract.sh" "$1" >"$OUT/$1" 2>&1
 	status=$?
 	shows "$1: comes to its end" "$OUT/$1" '^[0-9]+ passed, [0-9]+ failed'
