@@ -20,7 +20,10 @@ bz=$BUILD/images/tests${CONFIG:++$CONFIG+smp}/bzImage
 boot()
 {
 	dir=$OUT/$1 model=$2 words=
-	[ "$3" = linked ] || words='ukl.mode=binary ukl.exec=/bin/ukltest-user ukl.patch=1'
+	# Its MONITOR drops the page from all TLBs by the physical address in place of the
+	# linear one, so another processor's store may not end an MWAIT.
+	[ "$cpus" = 1 ] || words=idle=halt
+	[ "$3" = linked ] || words="$words ukl.mode=binary ukl.exec=/bin/ukltest-user ukl.patch=1"
 	what=$1
 	shift 3
 	words="$words ukl.args=\"$*\""
