@@ -92,6 +92,8 @@ static pid_t start(const char *dir, const char *command, int *out)
 	pid = fork();
 	if (!pid) {
 		setsid();
+		/* It would be inherited, and yes | head would not end. */
+		signal(SIGPIPE, SIG_DFL);
 		null = open("/dev/null", O_RDONLY);
 		dup2(null, STDIN_FILENO);
 		dup2(fds[1], STDOUT_FILENO);
