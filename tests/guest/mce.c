@@ -206,7 +206,7 @@ static void take(int sig, siginfo_t *si, void *uc)
 }
 
 /* A page that has failed is gone for good. */
-static void is_gone(char *page)
+static pid_t reader(char *page)
 {
 	pid_t pid = xfork();
 
@@ -214,7 +214,12 @@ static void is_gone(char *page)
 		signal(SIGBUS, SIG_DFL);
 		_exit(*(volatile char *)page);
 	}
-	EXPECT_SIGNAL(pid, SIGBUS);
+	return pid;
+}
+
+static void is_gone(char *page)
+{
+	EXPECT_SIGNAL(reader(page), SIGBUS);
 	CHECK(!munmap(page, 4096));
 }
 
@@ -300,14 +305,26 @@ TEST_IN(mce, scrubbed, 100)
 {
 	char *page = new_page();
 	long before = machine_checks();
+	pid_t pid;
 
 	at_spin(SCRUBBED, RIPV | MCIP, physical(page));
-	if (!fork())
+	pid = xfork();
+	if (!pid)
 		for (;;)
 			mc_spin();
 	while (machine_checks() == before)
 		;
-	sleep_ms(200);
+	kill(pid, SIGKILL);
+	EXPECT_SIGNAL(pid, SIGKILL);
+	/* A worker of the kernel takes the page away. */
+	for (int i = 0; i < 100; i++) {
+		int status;
+
+		EQ(waitpid(reader(page), &status, 0) > 0, 1);
+		if (WIFSIGNALED(status))
+			break;
+		sleep_ms(100);
+	}
 	is_gone(page);
 }
 

@@ -457,7 +457,8 @@ TEST(stack, overflow_altstack_timer)
 /* The guard page of the kernel's own stack, which a call exhausts: its end alone. */
 TEST(guard, kernel_stack)
 {
-	CHECK(!mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL));
+	if (mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL))
+		tap_skip("no LKDTM in this kernel");
 	for (const struct way *w = ways(); w->name; w++) {
 		pid_t pid = xfork();
 

@@ -321,11 +321,12 @@ static void *storm_all_along(void *arg)
 /* The state of a CPU that Linux sets up is lost when the CPU goes. */
 TEST_IN(threads, hotplug, 60)
 {
-	unsigned int cpus = cpu_count();
+	unsigned int cpus;
 	void *ret;
 
 	if (!hotplug(1))
 		tap_skip("CPU 1 cannot go");
+	cpus = cpu_count();
 	for (long i = 0; i < 6; i++)
 		CHECK(!pthread_create(&t[i], NULL, i % 2 ? own_all_along :
 				      storm_all_along, (void *)i));

@@ -107,7 +107,7 @@ static int line_with(FILE *f, int fd, const char *text, char *line, size_t size)
 			continue;
 		}
 		len += strlen(line + len);
-		if (line[len - 1] != '\n' && len < size - 1)
+		if (len && line[len - 1] != '\n' && len < size - 1)
 			continue;
 		if (strstr(line, text))
 			return 1;
@@ -182,9 +182,10 @@ static int mce_at(const char *path, const char *log, int n, char **ranges)
 		range.from = from;
 		range.to = to;
 		for (int i = 0; i < n; i++)
-			if (!strncmp(ranges[i], name, strlen(name)))
-				sscanf(ranges[i], "%31[^:]:%llx:%llx:%7s", range.name,
-				       &range.from, &range.to, range.kind);
+			if (!strncmp(ranges[i], name, strlen(name)) &&
+			    sscanf(ranges[i], "%31[^:]:%llx:%llx:%7s", range.name,
+				   &range.from, &range.to, range.kind) != 4)
+				return die(ranges[i]);
 		if (range.to < range.from)
 			range.to += range.from;
 		while (strcmp(name, "all")) {
