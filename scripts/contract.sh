@@ -203,7 +203,7 @@ run_guests()
 		[ "$words" != "$(seq "$first" "$total" | paste -sd' ')" ] || words=$first-
 		qemu_pid=$work/pid
 		rm -f "$qemu_pid"
-		ARGS="/contract/list $words" APPEND='printk.time=1' QEMU_OPTS="-pidfile $qemu_pid $suite_qemu" \
+		ARGS="/contract/list $words" APPEND='printk.time=1' ACCEL=$accel QEMU_OPTS="-pidfile $qemu_pid $clock" \
 			"$ROOT/scripts/run.sh" "$app" >"$console.part" 2>"$work/run.log" </dev/null &
 		guest=$!
 		while kill -0 $guest 2>/dev/null; do
@@ -438,13 +438,15 @@ mkdir -p "$BUILD/contract"
 passed=0 differ=0
 for suite in $suites; do
 	suite_packages='' suite_debian='' suite_memory=1024 suite_columns='stock binary musl linked' suite_fragments=contract
-	suite_qemu=
+	suite_icount=
 	# shellcheck disable=SC1090 # the suite
 	. "$ROOT/tests/contract/$suite.sh"
 	export CONFIG="${config-$suite_fragments}" MACHINE=q35 MEMORY="$suite_memory"
 	work=$BUILD/contract/$suite
 	[ "${CPUS:-1}" = 1 ] || work=$work-$CPUS
 	locked "contract-${work##*/}"
+	accel=${ACCEL:-} clock=
+	[ -z "$suite_icount" ] || accel=tcg clock="-icount shift=$suite_icount,sleep=off"
 	# shellcheck disable=SC2086 # lists
 	[ -z "$suite_packages" ] || "$ROOT/scripts/setup.sh" $suite_packages
 	for pair in stock:binary musl:linked; do

@@ -4,7 +4,7 @@
 
 suite_debian='tcl8.6 redis-server redis-tools procps libc-bin'
 # They wait for times: those of instructions do not depend on the host's load.
-suite_qemu='-icount shift=1,sleep=off'
+suite_icount=1
 
 # Those that ask most of a kernel come first: with FIRST=n only they run.
 redis_first='unit/protocol unit/auth unit/other unit/networking unit/oom-score-adj unit/querybuf unit/quit unit/shutdown

@@ -5,7 +5,7 @@
 suite_packages=tcl
 suite_memory=512
 # They wait for times: those of instructions do not depend on the host's load.
-suite_qemu='-icount shift=1,sleep=off'
+suite_icount=1
 
 suite_build()
 {
