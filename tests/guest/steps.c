@@ -2,7 +2,7 @@
 /*
  * Signals, ptrace stops and faults at each instruction of a call: before it, in
  * the thunk or trampoline, and behind it. An emulator that takes interrupts only
- * between blocks of code has to be told to take them anywhere (QEMU's -singlestep);
+ * between blocks of code has to be told to take them anywhere (QEMU's -icount);
  * whether it does is checked here.
  */
 #include "tap.h"

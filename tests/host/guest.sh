@@ -23,7 +23,7 @@ done
 
 # Interrupts between any two instructions, not only between blocks of code
 kernel_for 1
-export QEMU_OPTS=-singlestep
+export ACCEL=tcg QEMU_OPTS='-icount shift=3,sleep=off'
 for mode in linked binary; do
 	boot_tests "$mode-steps" "$mode" steps
 	judge_tests "$mode-steps" "$mode, instruction by instruction"
