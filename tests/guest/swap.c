@@ -196,7 +196,7 @@ TEST_IN(swap, running, 100)
 			fpu_check_calls(20);
 		}
 	}
-	for (int i = 0; i < 100 || disk(0) - in < 200; i++) {
+	for (int i = 0; i < 100 || disk(0) - in < 100; i++) {
 		if (now() > end)
 			FAIL("only %ld pages read from the disk", disk(0) - in);
 		if (i % 2)
