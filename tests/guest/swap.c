@@ -179,10 +179,10 @@ static uint64_t deep(int n)
 	return frame[n % 8];
 }
 
-TEST_IN(swap, running, 100)
+TEST_IN(swap, running, 200)
 {
 	uint64_t state = 0x2545f4914f6cdd1d;
-	double end = now() + 60;
+	double end = now() + 180;
 	long in;
 	pid_t pid;
 
@@ -196,7 +196,7 @@ TEST_IN(swap, running, 100)
 			fpu_check_calls(20);
 		}
 	}
-	for (int i = 0; i < 100 || disk(0) - in < 100; i++) {
+	for (int i = 0; i < 100 || disk(0) - in < 200; i++) {
 		if (now() > end)
 			FAIL("only %ld pages read from the disk", disk(0) - in);
 		if (i % 2)
