@@ -182,6 +182,27 @@ static __always_inline bool in_jump_head(unsigned long ip)
 }
 
 /**
+ * ukl_leave_jump() - take an application out of a jump in place of SYSCALL
+ * @ip: where it was interrupted; set to a place in its own code
+ * @cx: its RCX
+ *
+ * Before the switch of RSP the jump has not been made, and the SYSCALL is still
+ * there. Behind the switch back only the return is left.
+ *
+ * Returns false when it was elsewhere.
+ */
+noinstr bool ukl_leave_jump(unsigned long *ip, unsigned long cx)
+{
+	if (*ip == (unsigned long)ukl_return_jump)
+		*ip = cx;
+	else if (in_jump_head(*ip))
+		*ip = cx - UKL_SYSCALL_LEN;
+	else
+		return false;
+	return true;
+}
+
+/**
  * __ukl_fixup_regs() - take an application out of a thunk
  * @regs: the application's registers; ip is a kernel address
  *
@@ -192,16 +213,8 @@ void __ukl_fixup_regs(struct pt_regs *regs)
 {
 	unsigned long ret;
 
-	if (regs->ip == (unsigned long)ukl_return_jump) {
-		regs->ip = regs->cx;
+	if (ukl_leave_jump(&regs->ip, regs->cx))
 		return;
-	}
-	/* SYSCALL in place of the jump */
-	if (in_jump_head(regs->ip)) {
-		regs->ip = regs->cx - UKL_SYSCALL_LEN;
-		return;
-	}
-
 	if (!in_thunk(regs->ip) || get_user(ret, (unsigned long __user *)regs->sp))
 		return;
 
@@ -250,12 +263,9 @@ noinstr bool ukl_step_into_call(struct pt_regs *regs, unsigned long dr6)
 {
 	if (!ukl_task(current) || !(dr6 & DR_STEP) || (dr6 & DR_TRAP_BITS))
 		return false;
-	if (ukl_step_into_trampoline(regs))
+	if (ukl_step_into_trampoline(regs) ||
+	    ukl_leave_jump(&regs->ip, regs->cx))
 		return true;
-	if (in_jump_head(regs->ip)) {
-		regs->ip = regs->cx - UKL_SYSCALL_LEN;
-		return true;
-	}
 	if (!in_thunk(regs->ip) || !in_thunk_head(regs->ip))
 		return false;
 

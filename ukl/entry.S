@@ -111,7 +111,10 @@ SYM_CODE_START(ukl_leave_ist)
 	UNWIND_HINT_IRET_REGS offset=2*8
 	RET
 
-	/* A stack of another kind (an exception's, the entry stack), or none. */
+	/*
+	 * A stack of another kind (an exception's, the entry stack), or none: no
+	 * room, or RSP is an application's (jumps.S) and only looks like the kernel's.
+	 */
 .Lask:
 	UNWIND_HINT_IRET_REGS offset=F_RIP
 	pushq	%rcx
@@ -123,7 +126,9 @@ SYM_CODE_START(ukl_leave_ist)
 	pushq	%r11
 	UNWIND_HINT_IRET_REGS offset=11*8
 	movq	%rdx, %rdi
-	call	ukl_stack_has_room
+	leaq	(7*8 + F_RIP)(%rsp), %rsi
+	movq	%rcx, %rdx
+	call	ukl_ask_stack
 	popq	%r11
 	popq	%r10
 	popq	%r9
@@ -133,8 +138,9 @@ SYM_CODE_START(ukl_leave_ist)
 	popq	%rcx
 	UNWIND_HINT_IRET_REGS offset=F_RIP
 	movq	F_RSP(%rsp), %rdx
-	testb	%al, %al
-	jnz	.Lmove
+	testl	%eax, %eax
+	jg	.Lmove
+	js	.Lstay
 
 	/* No room: a stack overflow. Report it with the registers of its code. */
 	popq	%rdx
@@ -187,8 +193,9 @@ SYM_CODE_END(ukl_error_bad_iret)
 /*
  * Return to an application through IRET. CS and SS in pt_regs stay the
  * user's, for whoever reads them while a lazy frame, which does not write
- * them, lies there; so the frame for iretq is built below. In 64-bit mode IRETQ always pops SS:RSP, also to the same
- * privilege level (Intel SDM vol. 2, "IRET/IRETD/IRETQ").
+ * them, lies there; so the frame for iretq is built below. In 64-bit mode
+ * IRETQ always pops SS:RSP, also to the same privilege level (Intel SDM
+ * vol. 2, "IRET/IRETD/IRETQ").
  */
 SYM_CODE_START(ukl_return_to_application)
 	UNWIND_HINT_REGS

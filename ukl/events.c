@@ -17,7 +17,7 @@
 #include <ukl/ukl.h>
 #include "stack.h"
 
-bool ukl_stack_has_room(unsigned long sp);
+int ukl_ask_stack(unsigned long sp, unsigned long *ip, unsigned long cx);
 void ukl_stack_overflow(struct pt_regs *regs);
 struct pt_regs *ukl_sort_out(struct pt_regs *regs);
 struct pt_regs *ukl_fixup_bad_iret(struct pt_regs *regs);
@@ -58,7 +58,7 @@ void __init ukl_setup_gates(struct gate_struct *idt)
 }
 
 /* Does the kernel stack that @sp lies on have room for a frame below it? */
-noinstr bool ukl_stack_has_room(unsigned long sp)
+static noinstr bool stack_has_room(unsigned long sp)
 {
 	struct stack_info info;
 
@@ -66,6 +66,18 @@ noinstr bool ukl_stack_has_room(unsigned long sp)
 	sp -= sizeof(long);
 	return get_stack_info_noinstr((void *)sp, current, &info) &&
 	       sp - (unsigned long)info.begin >= UKL_STACK_ROOM;
+}
+
+/*
+ * An event hit kernel code with RSP at @sp, on neither the task's stack nor that
+ * of interrupts. 1: there is room for a frame. -1: the event is the application's,
+ * which had lost its stack pointer before a system call; @ip is in its code now.
+ */
+noinstr int ukl_ask_stack(unsigned long sp, unsigned long *ip, unsigned long cx)
+{
+	if (stack_has_room(sp))
+		return 1;
+	return ukl_leave_jump(ip, cx) ? -1 : 0;
 }
 
 /*
@@ -110,7 +122,7 @@ noinstr struct pt_regs *ukl_sort_out(struct pt_regs *regs)
 {
 	struct pt_regs *below;
 
-	if (!ukl_stack_has_room(regs->sp)) {
+	if (!stack_has_room(regs->sp)) {
 		show_as_user(regs);
 		return sync_regs(regs);
 	}

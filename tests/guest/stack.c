@@ -162,7 +162,7 @@ TEST(stack, edge)
 	tick_stop();
 }
 
-/* SYSCALL needs no stack at all. Interrupts do not either. */
+/* SYSCALL needs no stack at all, nor does a jump in its place, nor interrupts. */
 static const unsigned long unusable[] = {
 	0, 8, 0x1000, 0x00007ffffffff000, 0x0000800000000000,
 	0x5555555555555555, 0x8000000000000000, 0xffff7ffffffffff8,
@@ -190,9 +190,12 @@ TEST(stack, unusable_syscall)
 {
 	long ppid = getppid();
 
+	on_altstack();
+	tick_start(100, NULL, SA_ONSTACK);
 	for (size_t i = 0; i < N_UNUSABLE; i++)
-		for (int k = 0; k < 10; k++)
+		for (ticks = 0; ticks < 300; )
 			EQ(st_edge_insn((char *)unusable[i], SYS_getppid), ppid);
+	tick_stop();
 }
 
 TEST(stack, unusable_interrupts)

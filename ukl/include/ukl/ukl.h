@@ -30,6 +30,7 @@ void ukl_setup_ist(struct x86_hw_tss *tss);
 void ukl_setup_gates(struct gate_struct *idt);
 void ukl_setup_new_exec(struct linux_binprm *bprm);
 void __ukl_fixup_regs(struct pt_regs *regs);
+bool ukl_leave_jump(unsigned long *ip, unsigned long cx);
 bool ukl_step_into_call(struct pt_regs *regs, unsigned long dr6);
 bool ukl_syscall_entry_step(struct pt_regs *regs);
 unsigned long ukl_syscall_len(struct pt_regs *regs);
