@@ -21,7 +21,7 @@ S := scripts
 # What scripts take from the environment may be given to make. The builds that
 # they start are of other projects, and get none of this make's flags.
 # Only those that are set: "export" alone would set the others to nothing.
-words := ACCEL APPEND ARGS BASE BIN CALLS CMDLINE CONFIG CPU CPUS CUTS DISK FILES FIRST JOBS MACHINE MEMORY MODE MODES OCI PORTS \
+words := ACCEL APPEND ARGS BASE BIN CALLS CMDLINE CONFIG CPU CPUS CUTS DISK FILES FIRST JOBS KCFLAGS MACHINE MEMORY MODE MODES OCI PORTS \
 	PROFILE QEMU QEMU_OPTS ROOTFS ROWS RUN RUNS SEED SNAPSHOT T TIMEOUT WINDOW
 MAKEOVERRIDES :=
 unexport MAKEFLAGS MFLAGS MAKELEVEL
@@ -64,7 +64,7 @@ help:
 	@echo '  APP=     $(patsubst apps/%/recipe,%,$(wildcard apps/*/recipe))'
 	@echo '  MODE=linked|binary|user|stock|tiny|distro  how it runs: calls or SYSCALL at CPL 0, ring 3'
 	@echo '  PROFILE=fast|small      a kernel for speed, or the smallest one for this application'
-	@echo '  CPUS=n MEMORY=MiB MACHINE=microvm|q35|pc ACCEL=tcg|kvm TIMEOUT=s'
+	@echo '  CPUS=n MEMORY=MiB MACHINE=microvm|q35|pc ACCEL=tcg|kvm TIMEOUT=s KCFLAGS=-march=...'
 	@echo '  DISK=1                  the root file system on a disk instead of in memory'
 	@echo '  PORTS="host:guest" ARGS="..." APPEND="kernel parameters"'
 	@echo '  CONFIG="$(patsubst configs/%.config,%,$(filter-out %/base.config %/small.config %/ukl.config %/stock.config %/tiny.config %/off.config,$(wildcard configs/*.config)))"'

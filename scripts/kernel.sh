@@ -6,7 +6,8 @@
 # A variant's name is a list of fragments in configs/, joined by '-', which are
 # merged onto base.config: ukl, ukl-smp, ukl-net-smp, stock, stock-smp, off...
 # 'stock' is built from the unpatched tree. exact-HASH is what exact.sh has found
-# for an application. $FRAGMENT names one more file.
+# for an application. $FRAGMENT names one more file, and $KCFLAGS more options of
+# the compiler, as for Linux' own make: -march=x86-64-v3.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 
@@ -128,6 +129,7 @@ inputs()
 {
 	{
 		cat "$out/.config" "$BUILD/src/.linux" "$0"
+		echo "${KCFLAGS:-}"
 		[ ! -L "$tree/ukl" ] || {
 			cat "$BUILD/src/.graft"
 			find "$ROOT/ukl" -type f | sort | xargs cat
