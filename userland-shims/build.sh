@@ -64,8 +64,10 @@ mkdir -p "$new/bin"
 cp -R "$src/." "$work"
 if [ -z "$stock" ]; then
 	cp -R "$here/musl/." "$work"
-	(cd "$work" && patch -p1 <cancel.patch) ||
-		die "cancel.patch does not apply to musl $(cat "$src/VERSION")"
+	for patch in cancel crash; do
+		(cd "$work" && patch -p1 <$patch.patch) ||
+			die "$patch.patch does not apply to musl $(cat "$src/VERSION")"
+	done
 fi
 
 # -g is for debuggers, whose way through libc rests on it; images hold none of it.
