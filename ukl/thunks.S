@@ -55,6 +55,7 @@
 	UNWIND_HINT_REGS
 	cld
 	movq	%rcx, RIP(%rsp)
+	movq	$__USER_CS, CS(%rsp)		/* an interrupt was here, maybe */
 	movq	%r11, RSP(%rsp)
 	UKL_CFI_FRAME
 #ifdef CONFIG_UKL_CALL_CHAINS
