@@ -110,6 +110,7 @@ noinstr bool ukl_do_call(struct pt_regs *regs)
  */
 static __always_inline bool exit_work(struct pt_regs *regs)
 {
+	ukl_clear_nt();
 	syscall_exit_to_user_mode(regs);
 
 	return regs->cx == regs->ip && regs->r11 == regs->flags &&
@@ -215,6 +216,12 @@ void __ukl_fixup_regs(struct pt_regs *regs)
 
 	if (ukl_leave_jump(&regs->ip, regs->cx))
 		return;
+	/* A page fault: the GS base was not the kernel's. */
+	if (ukl_syscall_entry_step(regs)) {
+		regs->ip = regs->cx - UKL_SYSCALL_LEN;
+		regs->flags = regs->r11;
+		return;
+	}
 	if (!in_thunk(regs->ip) || get_user(ret, (unsigned long __user *)regs->sp))
 		return;
 

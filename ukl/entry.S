@@ -13,7 +13,10 @@
 #include <linux/errno.h>
 #include <asm/asm-offsets.h>
 #include <asm/asm.h>
+#include <asm/alternative.h>
+#include <asm/cpufeatures.h>
 #include <asm/dwarf2.h>
+#include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
 #include <asm/page_types.h>
 #include <asm/percpu.h>
@@ -127,7 +130,21 @@ SYM_CODE_START(ukl_leave_ist)
 	UNWIND_HINT_IRET_REGS offset=11*8
 	movq	%rdx, %rdi
 	leaq	(7*8 + F_RIP)(%rsp), %rsi
-	movq	%rcx, %rdx
+#ifdef CONFIG_SMP
+	/*
+	 * The kernel's own GS base is the user's only on the task's stack. If it is
+	 * not the kernel's here, an application has changed it: what is called
+	 * shall get as far as its report.
+	 */
+	movq	%rsp, %rax
+	andq	$~(UKL_IST_SIZE - 1), %rax
+	movq	UKL_IST_PERCPU(%rax), %rax
+	movq	%rax, %rdx
+	shrq	$32, %rdx
+	movl	$MSR_GS_BASE, %ecx
+	wrmsr
+#endif
+	movq	6*8(%rsp), %rdx			/* RCX */
 	call	ukl_ask_stack
 	popq	%r11
 	popq	%r10
@@ -162,6 +179,18 @@ SYM_CODE_START(ukl_error_entry)
 	ANNOTATE_NOENDBR
 	UNWIND_HINT_REGS offset=8
 	leaq	8(%rsp), %rdi
+#ifdef CONFIG_SMP
+	/* A load of GS, which at ring 3 is harmless, takes the kernel's base away. */
+	ALTERNATIVE "jmp .Lgs_kept", "", X86_FEATURE_FSGSBASE
+	rdgsbase %rax
+	testq	%rax, %rax
+	js	.Lgs_kept
+	GET_PERCPU_BASE %rax
+	wrgsbase %rax
+.Lgs_kept:
+#endif
+	/* As at ring 3, where POPF does not change it. */
+	orl	$X86_EFLAGS_IF, EFLAGS(%rdi)
 	cmpq	$0, RSP(%rdi)
 	js	.Ljump_from_kernel
 	movq	$__USER_CS, CS(%rdi)
@@ -222,6 +251,20 @@ SYM_INNER_LABEL(ukl_iret, SYM_L_GLOBAL)
 	call	ukl_bad_cs
 	jmp	ukl_return_to_application
 SYM_CODE_END(ukl_return_to_application)
+
+/*
+ * INT n of an application, to a gate that at ring 3 would not let it pass, and
+ * that the kernel has no handler for, or one that takes an error code, which INT
+ * does not push (Intel SDM vol. 3, "Interrupt 13"): a #GP at the INT. On the stack:
+ * the hardware's frame without an error code.
+ */
+SYM_CODE_START(ukl_refuse_int)
+	UNWIND_HINT_IRET_ENTRY
+	ENDBR
+	subq	$2, (%rsp)			/* CD n */
+	pushq	$UKL_GP_IDT
+	jmp	asm_exc_general_protection
+SYM_CODE_END(ukl_refuse_int)
 
 /*
  * SYSCALL from CPL 0: as entry_SYSCALL_64, less swapgs. SYSCALL loads CS and

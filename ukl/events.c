@@ -17,6 +17,7 @@
 #include <ukl/ukl.h>
 #include "stack.h"
 
+void ukl_refuse_int(void);
 int ukl_ask_stack(unsigned long sp, unsigned long *ip, unsigned long cx);
 void ukl_stack_overflow(struct pt_regs *regs);
 struct pt_regs *ukl_sort_out(struct pt_regs *regs);
@@ -41,9 +42,18 @@ void ukl_setup_ist(struct x86_hw_tss *tss)
 	tss->ist[UKL_IST_INDEX] = (unsigned long)stack + UKL_IST_SIZE;
 }
 
+/* A gate from before the traps were set up, whose code will be freed. */
+static bool __init is_early(const gate_desc *gate)
+{
+	return gate->bits.p && gate_offset(gate) - (unsigned long)early_idt_handler_array <
+			       sizeof(early_idt_handler_array);
+}
+
 /**
  * ukl_setup_gates() - let every gate without an IST stack use ours
  * @idt: the complete table, still writable
+ *
+ * INT $0x80 is not to look like a device.
  */
 void __init ukl_setup_gates(struct gate_struct *idt)
 {
@@ -52,9 +62,14 @@ void __init ukl_setup_gates(struct gate_struct *idt)
 	if (IS_ENABLED(CONFIG_UKL_NO_IST))
 		return;
 
-	for (i = 0; i < IDT_ENTRIES; i++)
+	set_bit(IA32_SYSCALL_VECTOR, system_vectors);
+	for (i = 0; i < IDT_ENTRIES; i++) {
+		if (i == IA32_SYSCALL_VECTOR || is_early(&idt[i]))
+			pack_gate(&idt[i], GATE_INTERRUPT,
+				  (unsigned long)ukl_refuse_int, 0, 0, 0);
 		if (idt[i].bits.p && !idt[i].bits.ist)
 			idt[i].bits.ist = UKL_IST_INDEX + 1;
+	}
 }
 
 /* Does the kernel stack that @sp lies on have room for a frame below it? */

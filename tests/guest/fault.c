@@ -419,24 +419,124 @@ TEST(fault, pkey)
 	EXPECT_SIGNAL(pid, SIGKILL);
 }
 
-/* The old ways into the kernel: they may work or fail, nothing else. */
-ASM_FN(fx_int80, "mov $20, %eax\n int $0x80\n ret");
+/* The old ways into the kernel, and exceptions by INT, which have no error code. */
 ASM_FN(fx_sysenter, "mov %rsp, %rbp\n mov $20, %eax\n sysenter\n ud2");
-void fx_int80(void), fx_sysenter(void);
+void fx_sysenter(long x);
 
-TEST(fault, other_entries)
+FX(int10, "", "int $10");
+FX(int11, "", "int $11");
+FX(int12, "", "int $12");
+FX(int13, "", "int $13");
+FX(int14, "", "int $14");
+FX(int17, "", "int $17");
+FX(int22, "", "int $22");
+FX(int31, "", "int $31");
+FX(int128, "", "int $128");
+
+TEST(fault, int_n)
+{
+	static const struct {
+		void (*fn)(unsigned long);
+		const char *at;
+	} ints[] = {
+#define INT(n) { fx_int##n, fx_int##n##_at }
+		INT(10), INT(11), INT(12), INT(13), INT(14), INT(17), INT(22),
+		INT(31), INT(128),
+	};
+
+	catch_all(0);
+	for (volatile int i = 0; i < 90; i++) {
+		FAULT(ints[i % 9].fn, 0);
+		WANT(SIGSEGV, SI_KERNEL, NULL);
+		EQ(sig_ip, ints[i % 9].at);
+		EQ(sig_trap, 13);
+	}
+}
+
+TEST(fault, sysenter)
 {
 	for (int i = 0; i < 10; i++) {
-		int status;
 		pid_t pid = xfork();
+		int status;
 
 		if (!pid) {
-			(i % 2 ? fx_int80 : fx_sysenter)();
+			fx_sysenter(0);
 			_exit(0);
 		}
 		EQ(waitpid(pid, &status, 0), pid);
-		CHECK(!status || WIFSIGNALED(status));
+		CHECK(WIFSIGNALED(status));
 	}
+}
+
+/* Loads that change GS' base: the kernel's own, where there are several processors. */
+ASM_FN(fx_gs, "xor %eax, %eax\n mov %eax, %gs\n movb $1, (%rdi)\n ret");
+ASM_FN(fx_gs_data, "mov $0x2b, %eax\n mov %eax, %gs\n movb $1, (%rdi)\n ret");
+ASM_FN(fx_gs_call, "xor %eax, %eax\n mov %eax, %gs\n mov $110, %eax\n" ASM_INSN "\n ret");
+void fx_gs(char *p), fx_gs_data(char *p), fx_gs_call(char *p);
+
+TEST(fault, gs)
+{
+	void (*const fn[])(char *) = { fx_gs, fx_gs_data, fx_gs_call };
+
+	for (int i = 0; i < 60; i++) {
+		pid_t pid = xfork();
+		int status;
+
+		if (!pid) {
+			/* A page fault, or a call, comes next. */
+			char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+			fn[i % 3](p);
+			_exit(getppid() != getpid() ? 0 : 1);
+		}
+		EQ(waitpid(pid, &status, 0), pid);
+		if (i % 3 == 2 && status) {
+			CHECK(WIFSIGNALED(status));
+			EQ(WTERMSIG(status), SIGSEGV);
+			CHECK(!cpl());
+		} else {
+			EQ(status, 0);
+		}
+	}
+}
+
+/* POPF leaves IF alone at ring 3. At CPL 0 it comes back with the next event. */
+ASM_FN(fx_no_if, "push $2\n popf\n movb $1, (%rdi)\n pushf\n pop %rax\n ret");
+long fx_no_if(char *p);
+
+TEST(fault, no_interrupts)
+{
+	for (int i = 0; i < 100; i++) {
+		char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		CHECK(p != MAP_FAILED);
+		EQ(fx_no_if(p) & 0x202, 0x202);
+	}
+}
+
+static void free_at(unsigned long p)
+{
+	free((void *)p);
+}
+
+/* musl ends a program that frees what it has not got. */
+TEST(fault, heap)
+{
+	char *p = malloc(100);
+
+#ifndef LINKED
+	if (!cpl())
+		tap_skip("musl ends it by HLT, which is allowed at CPL 0");
+#endif
+	catch_all(0);
+	FAULT(free_at, p + 1);
+#ifdef LINKED
+	WANT(SIGSEGV, SEGV_MAPERR, NULL);
+#else
+	WANT(SIGSEGV, SI_KERNEL, NULL);
+#endif
 }
 
 /* TF: a trap behind each instruction, none of them in the kernel. */

@@ -189,12 +189,12 @@ void st_loop_on(unsigned long sp);
 TEST(stack, unusable_syscall)
 {
 	long ppid = getppid();
+	size_t i = 0;
 
 	on_altstack();
 	tick_start(100, NULL, SA_ONSTACK);
-	for (size_t i = 0; i < N_UNUSABLE; i++)
-		for (ticks = 0; ticks < 300; )
-			EQ(st_edge_insn((char *)unusable[i], SYS_getppid), ppid);
+	UNTIL_TICKS(3000, EQ(st_edge_insn((char *)unusable[i++ % N_UNUSABLE],
+					  SYS_getppid), ppid));
 	tick_stop();
 }
 

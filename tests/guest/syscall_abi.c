@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
@@ -310,6 +311,50 @@ TEST(abi, flags_call)
 	}
 	kill(pid, SIGKILL);
 	EXPECT_SIGNAL(pid, SIGKILL);
+}
+
+/* A call with NT set: number, up to five arguments. */
+#define NT_CALL(name, insn)						\
+	ASM_FN(name,							\
+	       "pushf\n orl $0x4000, (%rsp)\n popf\n mov %rdi, %r11\n"	\
+	       "mov %rsi, %rdi\n mov %rdx, %rsi\n mov %rcx, %rdx\n"	\
+	       "mov %r8, %r10\n mov %r9, %r8\n mov %r11, %rax\n"	\
+	       insn "\n"						\
+	       "pushf\n andl $~0x4000, (%rsp)\n popf\n ret");		\
+	long name(long nr, long a, long b, long c, long d, long e)
+NT_CALL(abi_nt_insn, ASM_INSN);
+NT_CALL(abi_nt_call, ASM_CALL);
+
+static void count_signal(int sig, siginfo_t *si, void *uc)
+{
+	(void)sig, (void)si, (void)uc;
+	ticks++;
+}
+
+/* Nor is it set at an IRET in a call, or on its way to a signal. */
+TEST(abi, nt)
+{
+	const int cmd_register = 1 << 6, cmd_sync_core = 1 << 5, one = 1;
+	int ppid = getppid(), fd = socket(AF_INET, SOCK_DGRAM, 0), n;
+
+	CHECK(fd >= 0);
+	handle(SIGUSR1, count_signal, 0);
+	CHECK(!syscall(SYS_membarrier, cmd_register, 0));
+	for (int call = 0; call <= !cpl(); call++) {
+		long (*fn)(long, long, long, long, long, long) =
+			call ? abi_nt_call : abi_nt_insn;
+
+		/* Enough for a jump in place of the SYSCALL */
+		for (n = 0; n < 300; n++)
+			EQ(fn(SYS_getppid, 0, 0, 0, 0, 0), ppid);
+		for (n = 0, ticks = 0; n < 100; n++)
+			EQ(fn(SYS_kill, getpid(), SIGUSR1, 0, 0, 0), 0);
+		EQ(ticks, 100);
+		EQ(fn(SYS_membarrier, cmd_sync_core, 0, 0, 0, 0), 0);
+		/* UDP_GRO, whose code is not there before somebody wants it */
+		EQ(fn(SYS_setsockopt, fd, IPPROTO_UDP, 104, (long)&one,
+		      sizeof(one)), 0);
+	}
 }
 
 TEST(abi, gs)

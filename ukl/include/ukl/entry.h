@@ -5,7 +5,7 @@
  * An application runs at CPL 0, with the kernel's CS, SS and GS base, on its
  * own stack. The frame that the processor pushes for an event at CPL 0
  * belongs to the application when RIP or RSP is a user address, that is, when
- * the sign bit of (RIP & RSP) is clear. See docs/design.md.
+ * the sign bit of (RIP & RSP) is clear, but for what docs/design.md tells.
  */
 #ifndef _UKL_ENTRY_H
 #define _UKL_ENTRY_H
@@ -31,13 +31,21 @@
 #include <asm/percpu.h>
 #include <asm/ptrace-abi.h>
 
+/* The bits of #GP's error code that name the IDT (Intel SDM vol. 3, "Error Code"). */
+#define UKL_GP_IDT		2
+
 /*
  * Ordinary gates use an IST stack. Leave it at once when the event hit kernel
  * code; error_entry() deals with applications, as it does with ring 3. No
  * RET may be executed for ring 3 before UNTRAIN_RET, hence the test here.
- * On the stack: error code (or -1), then the hardware's frame.
+ * On the stack: error code (or -1), then the hardware's frame, which begins on a
+ * multiple of 16 bytes; one that does not hold the error code came from INT.
  */
-.macro UKL_LEAVE_IST
+.macro UKL_LEAVE_IST has_error_code:req
+	.if \has_error_code
+	testb	$8, %spl
+	jnz	ukl_refuse_int
+	.endif
 	testb	$3, 2*8(%rsp)
 	jnz	.Lukl_ring3_\@
 	call	ukl_leave_ist
@@ -103,7 +111,7 @@
 #else /* !CONFIG_UKL */
 
 #ifdef __ASSEMBLY__
-.macro UKL_LEAVE_IST
+.macro UKL_LEAVE_IST has_error_code:req
 .endm
 .macro UKL_ERROR_ENTRY
 .endm

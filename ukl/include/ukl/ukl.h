@@ -11,6 +11,7 @@
 #include <asm/irqflags.h>
 #include <asm/processor-flags.h>
 #include <asm/trap_pf.h>
+#include <ukl/nt.h>
 #include <ukl/entry.h>
 #include <ukl/mm.h>
 
@@ -60,13 +61,8 @@ static __always_inline void ukl_switch_to(struct task_struct *next)
 {
 	bool ukl = ukl_task(next);
 
-	/*
-	 * A call, unlike SYSCALL, does not clear NT, and the flags are not
-	 * switched: with NT set, the next IRET would fault.
-	 */
-	if (unlikely(native_save_fl() & X86_EFLAGS_NT))
-		asm volatile("pushf; andl %0, (%%rsp); popf"
-			     : : "i" (~X86_EFLAGS_NT) : "memory", "cc");
+	/* The flags are not switched. */
+	ukl_clear_nt();
 
 	/* A kernel thread executes no SYSCALL. */
 	if (!(next->flags & PF_KTHREAD) && ukl != this_cpu_read(ukl_lstar))
