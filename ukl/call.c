@@ -168,6 +168,12 @@ static __always_inline bool in_thunk_head(unsigned long ip)
 	return false;
 }
 
+static __always_inline bool in_syscall_head(unsigned long ip)
+{
+	return ip >= (unsigned long)ukl_entry_SYSCALL_64 &&
+	       ip < (unsigned long)ukl_entry_SYSCALL_64_safe_stack;
+}
+
 /* The same for the kernel's end of a jump. */
 static __always_inline bool in_jump_head(unsigned long ip)
 {
@@ -183,12 +189,13 @@ static __always_inline bool in_jump_head(unsigned long ip)
 }
 
 /**
- * ukl_leave_jump() - take an application out of a jump in place of SYSCALL
+ * ukl_leave_jump() - take an application out of SYSCALL, or a jump in its place
  * @ip: where it was interrupted; set to a place in its own code
  * @cx: its RCX
  *
- * Before the switch of RSP the jump has not been made, and the SYSCALL is still
- * there. Behind the switch back only the return is left.
+ * Before the switch of RSP the call has not been made, and the SYSCALL is still
+ * there: its entry has had a page fault, as the GS base was not the kernel's.
+ * Behind the switch back only the return is left.
  *
  * Returns false when it was elsewhere.
  */
@@ -196,7 +203,7 @@ noinstr bool ukl_leave_jump(unsigned long *ip, unsigned long cx)
 {
 	if (*ip == (unsigned long)ukl_return_jump)
 		*ip = cx;
-	else if (in_jump_head(*ip))
+	else if (in_jump_head(*ip) || in_syscall_head(*ip))
 		*ip = cx - UKL_SYSCALL_LEN;
 	else
 		return false;
@@ -216,12 +223,6 @@ void __ukl_fixup_regs(struct pt_regs *regs)
 
 	if (ukl_leave_jump(&regs->ip, regs->cx))
 		return;
-	/* A page fault: the GS base was not the kernel's. */
-	if (ukl_syscall_entry_step(regs)) {
-		regs->ip = regs->cx - UKL_SYSCALL_LEN;
-		regs->flags = regs->r11;
-		return;
-	}
 	if (!in_thunk(regs->ip) || get_user(ret, (unsigned long __user *)regs->sp))
 		return;
 
@@ -293,8 +294,7 @@ noinstr bool ukl_step_into_call(struct pt_regs *regs, unsigned long dr6)
  */
 bool ukl_syscall_entry_step(struct pt_regs *regs)
 {
-	return (regs->ip >= (unsigned long)ukl_entry_SYSCALL_64 &&
-		regs->ip < (unsigned long)ukl_entry_SYSCALL_64_safe_stack) ||
+	return in_syscall_head(regs->ip) ||
 	       (regs->ip >= (unsigned long)entry_SYSCALL_64 &&
 		regs->ip < (unsigned long)entry_SYSCALL_64_safe_stack);
 }

@@ -189,10 +189,10 @@ SYM_CODE_START(ukl_error_entry)
 	wrgsbase %rax
 .Lgs_kept:
 #endif
-	/* As at ring 3, where POPF does not change it. */
-	orl	$X86_EFLAGS_IF, EFLAGS(%rdi)
 	cmpq	$0, RSP(%rdi)
 	js	.Ljump_from_kernel
+	/* As at ring 3, where POPF does not change it. */
+	orl	$X86_EFLAGS_IF, EFLAGS(%rdi)
 	movq	$__USER_CS, CS(%rdi)
 	movq	$__USER_DS, SS(%rdi)
 	jmp	sync_regs
@@ -231,6 +231,7 @@ SYM_CODE_START(ukl_return_to_application)
 	ANNOTATE_NOENDBR
 	cmpw	$__USER_CS, CS(%rsp)
 	jne	.Lbad_cs
+	orl	$X86_EFLAGS_IF, EFLAGS(%rsp)	/* from a call, it may be off */
 	POP_REGS
 	addq	$8, %rsp			/* orig_ax */
 	UNWIND_HINT_IRET_REGS

@@ -139,6 +139,7 @@ noinstr struct pt_regs *ukl_sort_out(struct pt_regs *regs)
 
 	if (!stack_has_room(regs->sp)) {
 		show_as_user(regs);
+		regs->flags |= X86_EFLAGS_IF;
 		return sync_regs(regs);
 	}
 

@@ -195,7 +195,7 @@ SYM_INNER_LABEL(ukl_late_work, SYM_L_LOCAL)
 	CFI_ENDPROC
 SYM_CODE_END(__ukl_thunks_start)
 
-/* Registers that the C ABI preserves, flags (in %r11), CS, SS. */
+/* Registers that the C ABI preserves, flags (in %r11), SS. */
 SYM_CODE_START_LOCAL_NOALIGN(ukl_fill_frame)
 	CFI_STARTPROC
 	UNWIND_HINT_REGS offset=8
@@ -209,7 +209,6 @@ SYM_CODE_START_LOCAL_NOALIGN(ukl_fill_frame)
 	movq	%rcx, 8+RCX(%rsp)
 	movq	%r11, 8+R11(%rsp)
 	movq	%r11, 8+EFLAGS(%rsp)
-	movq	$__USER_CS, 8+CS(%rsp)
 	movq	$__USER_DS, 8+SS(%rsp)
 	RET
 	CFI_ENDPROC

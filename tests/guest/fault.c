@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Faults become the signals that stock Linux sends at ring 3. */
 #include "tap.h"
+#include <cpuid.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -477,7 +478,11 @@ void fx_gs(char *p), fx_gs_data(char *p), fx_gs_call(char *p);
 TEST(fault, gs)
 {
 	void (*const fn[])(char *) = { fx_gs, fx_gs_data, fx_gs_call };
+	unsigned int a, b = 0, c, d;
 
+	__get_cpuid_count(7, 0, &a, &b, &c, &d);
+	if (!cpl() && cpu_count() > 1 && !(b & bit_FSGSBASE))
+		tap_skip("without FSGSBASE the kernel does not get it back");
 	for (int i = 0; i < 60; i++) {
 		pid_t pid = xfork();
 		int status;
@@ -503,10 +508,25 @@ TEST(fault, gs)
 
 /* POPF leaves IF alone at ring 3. At CPL 0 it comes back with the next event. */
 ASM_FN(fx_no_if, "push $2\n popf\n movb $1, (%rdi)\n pushf\n pop %rax\n ret");
+ASM_FN(fx_no_if_kill, "push $2\n popf\n mov $62, %eax\n" ASM_INSN "\n ret");
 long fx_no_if(char *p);
+long fx_no_if_kill(long pid, long sig);
+static volatile long handler_flags;
+
+static void look_at_flags(int sig, siginfo_t *si, void *uc)
+{
+	(void)sig, (void)si, (void)uc;
+	__asm__ volatile("pushf\n pop %0" : "=r" (handler_flags));
+}
 
 TEST(fault, no_interrupts)
 {
+	handle(SIGUSR1, look_at_flags, 0);
+	for (int i = 0; i < 300; i++) {
+		handler_flags = 0;
+		EQ(fx_no_if_kill(getpid(), SIGUSR1), 0);
+		EQ(handler_flags & 0x202, 0x202);
+	}
 	for (int i = 0; i < 100; i++) {
 		char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
