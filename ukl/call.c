@@ -68,7 +68,7 @@ noinstr bool ukl_do_syscall(struct pt_regs *regs, int nr)
 	bool jump;
 
 	current_thread_info()->status &= ~TS_UKL_CALL;
-	ukl_count_syscall(regs->ip);
+	ukl_count_syscall(regs);
 	jump = do_syscall_64(regs, nr);
 	return jump && ukl_task(current);
 }

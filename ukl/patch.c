@@ -18,6 +18,7 @@
  * "Protection Keys"). The first read takes its jumps back. Processors without
  * protection keys show them.
  */
+#include <linux/entry-common.h>
 #include <linux/init.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
@@ -597,11 +598,11 @@ static __always_inline struct counted_site *find_site(struct ukl_mm *um,
 
 /**
  * ukl_count_syscall() - a program at CPL 0 has executed SYSCALL
- * @ip: address after the instruction
+ * @regs: its registers; the kernel has not been entered for the checkers yet
  *
  * Interrupts are off.
  */
-noinstr void ukl_count_syscall(unsigned long ip)
+noinstr void ukl_count_syscall(struct pt_regs *regs)
 {
 	struct ukl_mm *um = current->mm->context.ukl;
 	struct counted_site *s;
@@ -609,7 +610,7 @@ noinstr void ukl_count_syscall(unsigned long ip)
 	current->thread.ukl_syscalls++;
 	if (!um || um->off)
 		return;
-	s = find_site(um, ip - UKL_SYSCALL_LEN);
+	s = find_site(um, regs->ip - UKL_SYSCALL_LEN);
 	if (!s)
 		return;
 	if (s->calls_left > 1) {
@@ -618,6 +619,7 @@ noinstr void ukl_count_syscall(unsigned long ip)
 	}
 	if (arch_test_and_set_bit(0, &um->busy))
 		return;
+	enter_from_user_mode(regs);
 	instrumentation_begin();
 	um->work_site = s;
 	mmgrab(um->mm);
@@ -626,6 +628,7 @@ noinstr void ukl_count_syscall(unsigned long ip)
 		mmdrop(um->mm);
 	}
 	instrumentation_end();
+	exit_to_user_mode();
 }
 
 /* The trampoline that @ip lies in, or NULL. Its pages never go, but in exec. */

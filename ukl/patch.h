@@ -17,7 +17,7 @@ struct pt_regs;
 extern const unsigned long ukl_jump_slots[UKL_TABLE_ENTRIES + 1];
 extern const char ukl_jump_full[], ukl_jump_head_end[];
 
-void ukl_count_syscall(unsigned long ip);
+void ukl_count_syscall(struct pt_regs *regs);
 bool ukl_step_into_trampoline(struct pt_regs *regs);
 bool ukl_unpatch(struct mm_struct *mm);
 void ukl_patch_exec(bool binary);
@@ -25,7 +25,7 @@ void ukl_patch_report(void);
 
 #else /* !CONFIG_UKL_PATCH */
 
-static __always_inline void ukl_count_syscall(unsigned long ip) {}
+static __always_inline void ukl_count_syscall(struct pt_regs *regs) {}
 static inline void ukl_patch_exec(bool binary) {}
 static inline void ukl_patch_report(void) {}
 
