@@ -180,11 +180,8 @@ SYM_CODE_START(ukl_error_entry)
 	UNWIND_HINT_REGS offset=8
 	leaq	8(%rsp), %rdi
 #ifdef CONFIG_SMP
-	/* A load of GS, which at ring 3 is harmless, takes the kernel's base away. */
+	/* A load of GS or WRGSBASE, at ring 3 harmless, takes the kernel's base away. */
 	ALTERNATIVE "jmp .Lgs_kept", "", X86_FEATURE_FSGSBASE
-	rdgsbase %rax
-	testq	%rax, %rax
-	js	.Lgs_kept
 	GET_PERCPU_BASE %rax
 	wrgsbase %rax
 .Lgs_kept:

@@ -473,17 +473,19 @@ TEST(fault, sysenter)
 ASM_FN(fx_gs, "xor %eax, %eax\n mov %eax, %gs\n movb $1, (%rdi)\n ret");
 ASM_FN(fx_gs_data, "mov $0x2b, %eax\n mov %eax, %gs\n movb $1, (%rdi)\n ret");
 ASM_FN(fx_gs_call, "xor %eax, %eax\n mov %eax, %gs\n mov $110, %eax\n" ASM_INSN "\n ret");
-void fx_gs(char *p), fx_gs_data(char *p), fx_gs_call(char *p);
+ASM_FN(fx_gs_base, "mov $-65536, %rax\n wrgsbase %rax\n movb $1, (%rdi)\n ret");
+void fx_gs(char *p), fx_gs_data(char *p), fx_gs_call(char *p), fx_gs_base(char *p);
 
 TEST(fault, gs)
 {
-	void (*const fn[])(char *) = { fx_gs, fx_gs_data, fx_gs_call };
+	void (*const fn[])(char *) = { fx_gs, fx_gs_data, fx_gs_call, fx_gs_base };
 	unsigned int a, b = 0, c, d;
 
 	__get_cpuid_count(7, 0, &a, &b, &c, &d);
 	if (!cpl() && cpu_count() > 1 && !(b & bit_FSGSBASE))
-		tap_skip("without FSGSBASE the kernel does not get it back");
-	for (int i = 0; i < 60; i++) {
+		tap_skip("without FSGSBASE the kernel does not get GS back");
+
+	for (int i = 0; i < 80; i++) {
 		pid_t pid = xfork();
 		int status;
 
@@ -492,14 +494,18 @@ TEST(fault, gs)
 			char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-			fn[i % 3](p);
+			fn[i % 4](p);
 			_exit(getppid() != getpid() ? 0 : 1);
 		}
 		EQ(waitpid(pid, &status, 0), pid);
-		if (i % 3 == 2 && status) {
+		if (i % 4 == 2 && status) {
 			CHECK(WIFSIGNALED(status));
 			EQ(WTERMSIG(status), SIGSEGV);
 			CHECK(!cpl());
+		} else if (i % 4 == 3 && status) {
+			/* Without FSGSBASE */
+			CHECK(WIFSIGNALED(status));
+			EQ(WTERMSIG(status), SIGILL);
 		} else {
 			EQ(status, 0);
 		}
