@@ -771,6 +771,20 @@ TEST(trace, attach_then_syscall)
 	}
 }
 
+/* Until a new process has come to where it stays */
+static void until_at(pid_t pid, const char *begin, const char *end)
+{
+	regs_t r;
+
+	do {
+		sleep_ms(20);
+		CHECK(!ptrace(PTRACE_ATTACH, pid, 0, 0));
+		EQ(wait_stop(pid), SIGSTOP);
+		r = get(pid);
+		CHECK(!ptrace(PTRACE_DETACH, pid, 0, 0));
+	} while ((const char *)r.rip < begin || (const char *)r.rip >= end);
+}
+
 /* Attach to one that runs. */
 ASM_FN(tr_run, PUSH_ALL SET_ALL(0x44) "tr_run_at: 1: jmp 1b\n" POP_ALL "ret");
 long tr_run(void);
@@ -782,7 +796,7 @@ TEST(trace, attach_running)
 
 	if (!pid)
 		_exit(tr_run());
-	sleep_ms(20);
+	until_at(pid, tr_run_at, tr_run_at + 1);
 	for (int i = 0; i < 50; i++) {
 		regs_t r;
 
@@ -818,7 +832,7 @@ static void attach_calling(long (*fn)(void), const char *begin, const char *end)
 
 	if (!pid)
 		_exit(fn());
-	sleep_ms(20);
+	until_at(pid, begin, end);
 	for (int i = 0; i < 80; i++) {
 		regs_t r;
 
