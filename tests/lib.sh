@@ -235,7 +235,7 @@ clean_console()
 kernel_complaints()
 {
 	grep -av '^ukl: crash: ' "$1" |
-		grep -aE -m 1 'BUG:|WARNING:|Oops|Kernel panic|general protection fault|double fault|rcu.*stall|soft lockup|INFO: task'
+		grep -aE -m 1 'BUG:|WARNING:|UBSAN:|Oops|Kernel panic|general protection fault|double fault|rcu.*stall|soft lockup|INFO: (task|trying|lockdep)'
 }
 
 # tap LOG WHAT: count the guest's own results, and print those that are not ok
@@ -291,7 +291,8 @@ kernel_for()
 MACHINE_TESTS='-x mce -x broadcast -x panic -x guard -x swap -x oom'
 
 # boot_tests LOG MODE [NAME...]: boot the guest's tests, linked, binary or user, all
-# or those that are named; sets $app_pid. The image must be there.
+# or those that are named; sets $app_pid. The image must be there. Each test has
+# $PATIENCE times its seconds.
 boot_tests()
 {
 	log=$1 mode=$2
@@ -300,7 +301,7 @@ boot_tests()
 	words="printk.time=1 ${PARAMETERS:-}"
 	# What is only for CPL 3, for programs of different privilege, for more
 	# CPUs than one.
-	args='-x abi.call_at_cpl3 -x fault.privileged'
+	args="-t ${PATIENCE:-1} -x abi.call_at_cpl3 -x fault.privileged"
 	case $mode in
 	binary)
 		# Each SYSCALL that can become a jump does so at once.

@@ -20,6 +20,9 @@
 
 static struct test *tests, **last = &tests;
 
+/* Times the seconds that a test may take, for kernels with checkers */
+static unsigned int patience = 1;
+
 /* First message of the running test; shared with its processes. */
 static struct {
 	volatile int taken;
@@ -294,7 +297,7 @@ static int run(struct test *t, unsigned int nr)
 	setpgid(pid, pid);
 
 	while (!(ret = waitpid(pid, &status, WNOHANG)) &&
-	       now() - start < t->seconds)
+	       now() - start < t->seconds * patience)
 		usleep(500);
 	if (ret)
 		kill(-pid, SIGKILL);
@@ -313,7 +316,7 @@ static int run(struct test *t, unsigned int nr)
 	if (*verdict == 'n' && message->taken)
 		printf("# %s\n", message->text);
 	if (!ret)
-		printf("# no end after %u s\n", t->seconds);
+		printf("# no end after %u s\n", t->seconds * patience);
 	else if (status && !message->taken)
 		printf("# %s\n", status_text(status));
 	printf("%s %u - %s # %.0f ms\n", verdict, nr, t->name, ms);
@@ -338,7 +341,7 @@ static int wanted(struct test *t, char **pick)
 static int usage(const char *complaint, const char *word)
 {
 	fprintf(stderr, "unilinux: ukltest: %s%s\n"
-		"usage: ukltest [--list] [-r REPEATS] [-x NAME]... [--other PATH] [NAME]...\n"
+		"usage: ukltest [--list] [-r REPEATS] [-t TIMES] [-x NAME]... [--other PATH] [NAME]...\n"
 		"NAME: a test, a group of tests, or a pattern\n",
 		complaint, word);
 	return 2;
@@ -387,6 +390,8 @@ int main(int argc, char **argv)
 				     argv[i]);
 		else if (!strcmp(argv[i], "-r"))
 			repeats = atoi(argv[++i]);
+		else if (!strcmp(argv[i], "-t"))
+			patience = atoi(argv[++i]);
 		else if (!strcmp(argv[i], "-x"))
 			exclude[nx++] = argv[++i];
 		else if (!strcmp(argv[i], "--other"))

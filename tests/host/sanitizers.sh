@@ -1,22 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# the kernel under lockdep and KASAN, with an application at CPL 0
+# the guest's tests with a kernel under lockdep, KASAN, UBSAN and the checks of its entry code
 set -u
 . "$(dirname -- "$0")/../lib.sh"
 
-# One kernel for both, without debug information: it is the longest build here.
-export CONFIG="lockdep kasan" MEMORY=512
-image hello
-run_app hello hello
-shows "hello" "$OUT/hello" 'hello: running at CPL 0'
-is "hello: exit status" "$status" 0
+# One kernel for all, without debug information: it is the longest build here.
+kernel_for 2
+export CONFIG="$CONFIG lockdep kasan sanitizers" MEMORY=512 PATIENCE=10
+image tests
+kernel=$(sed -n 's/^variant=//p' "$BUILD/images/tests+kasan+lockdep+preempt+sanitizers+smp/info")
 # Else a kernel without the checkers would pass.
-kernel=$(sed -n 's/^variant=//p' "$BUILD/images/hello+kasan+lockdep/info")
-for option in PROVE_LOCKING KASAN; do
+for option in PROVE_LOCKING KASAN UBSAN_BOUNDS NOINSTR_VALIDATION; do
 	shows "kernel has $option" "$BUILD/kernel/$kernel/.config" "^CONFIG_$option=y"
 done
-! complaint=$(kernel_complaints "$OUT/hello") || fail "hello: kernel" "$complaint"
+# What objtool says of code that runs before instrumentation may
+! complaint=$(grep -m 1 'warning: objtool' "$BUILD/log/kernel-$kernel.log") || fail "objtool" "$complaint"
 
-image tests
-PARAMETERS='' boot_tests linked linked redzone signals fork vfork exec restart trace cancel
-judge_tests linked "linked"
+for mode in linked binary; do
+	TIMEOUT=2400 boot_tests "$mode" "$mode"
+	judge_tests "$mode" "$mode"
+done
