@@ -6,17 +6,18 @@ suite_debian='python3.11 libpython3.11-testsuite'
 suite_columns='stock binary'
 suite_memory=1536
 
-# Those that ask most of a kernel come first: with FIRST=n only they run.
+# Those that ask most of a kernel come first, and those that compute for minutes last:
+# with FIRST=n only the first run.
 cpython_first='test_signal test_threadsignals test_thread test_threading test_threading_local test_fork1 test_wait3
 	test_wait4 test_os test_posix test_mmap test_select test_selectors test_epoll test_poll test_eintr test_fcntl test_ioctl
 	test_pty test_openpty test_socket test_socketserver test_fileio test_file test_ctypes test_faulthandler
 	test_resource test_time test_queue test_tempfile test_shutil test_popen test_pipes test_timeout test_asyncore
-	test_asynchat test_sys test_sys_settrace test_gc test_weakref test_memoryview test_subprocess
-	test_multiprocessing_main_handling test_multiprocessing_fork test_asyncio test_concurrent_futures
-	test_multiprocessing_spawn test_multiprocessing_forkserver test_io test_largefile test_stat test_glob test_pathlib
-	test_tracemalloc test_cmd_line test_script_helper test_ssl test_ftplib test_httplib test_httpservers test_xmlrpc
-	test_float test_math test_decimal test_hashlib test_generators test_coroutines test_exceptions test_zlib
-	test_tarfile test_venv test_regrtest'
+	test_asynchat test_sys test_subprocess test_multiprocessing_main_handling test_largefile test_stat test_glob
+	test_pathlib test_script_helper test_cmd_line test_httpservers test_httplib test_ftplib test_xmlrpc test_ssl
+	test_asyncio test_io test_multiprocessing_fork test_concurrent_futures test_multiprocessing_forkserver
+	test_multiprocessing_spawn test_tracemalloc test_gc test_sys_settrace test_venv test_exceptions test_coroutines
+	test_generators test_memoryview test_zlib test_tarfile test_float test_math test_hashlib test_regrtest
+	test_weakref test_decimal'
 
 # Files of tests that cannot be compared, each with its reason
 cpython_left_out()
