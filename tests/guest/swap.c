@@ -217,12 +217,16 @@ TEST_IN(swap, running, 200)
 TEST_IN(swap, own_stack, 100)
 {
 	uint64_t stack[PAGE * 4 / 8];
+	double end = now() + 80;
 	long out;
 
 	need_swap();
 	out = disk(1);
 	fill(stack, sizeof(stack), 3);
-	for (int i = 0; i < 50; i++)
+	/* A page that is still on its way to the disk does not go again. */
+	for (int i = 0; i < 50 || disk(1) - out < 100; i++) {
+		if (now() > end)
+			FAIL("only %ld pages written to the disk", disk(1) - out);
 		for (const struct way *w = ways(); w->name; w++) {
 			unsigned long sp = (unsigned long)__builtin_frame_address(0);
 
@@ -230,7 +234,7 @@ TEST_IN(swap, own_stack, 100)
 				 MADV_PAGEOUT, 0, 0, 0), 0);
 			compare(stack, sizeof(stack), 3);
 		}
-	CHECK(disk(1) > out);
+	}
 }
 
 /* Parent and child have the same pages on the disk, until one writes. */
