@@ -528,7 +528,7 @@ static void look_at_flags(int sig, siginfo_t *si, void *uc)
 TEST(fault, no_interrupts)
 {
 	handle(SIGUSR1, look_at_flags, 0);
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < 100; i++) {
 		handler_flags = 0;
 		EQ(fx_no_if_kill(getpid(), SIGUSR1), 0);
 		EQ(handler_flags & 0x202, 0x202);
