@@ -319,8 +319,9 @@ static unsigned long map_trampolines(struct mm_struct *mm, unsigned long ip)
 	struct vm_unmapped_area_info info = {
 		.flags = VM_UNMAPPED_AREA_TOPDOWN,
 		.length = PAGE_SIZE,
-		.low_limit = max(ip, reach + mmap_min_addr) - reach,
-		.high_limit = ip - min(ip, away),
+		/* What is not aligned here is not aligned there. */
+		.low_limit = PAGE_ALIGN(max(ip, reach + mmap_min_addr) - reach),
+		.high_limit = (ip - min(ip, away)) & PAGE_MASK,
 	};
 	unsigned long addr, populate;
 
