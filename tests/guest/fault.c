@@ -79,12 +79,20 @@ FX(hlt, "", "hlt");
 	EQ(sig_err & 7, err);						\
 } while (0)
 
-static char *page(int prot)
+/* One that is not there before it is touched */
+static char *fresh_page(void)
 {
 	char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	CHECK(p != MAP_FAILED);
+	return p;
+}
+
+static char *page(int prot)
+{
+	char *p = fresh_page();
+
 	memset(p, 0xc3, 4096);	/* ret */
 	CHECK(!mprotect(p, 4096, prot));
 	return p;
@@ -491,10 +499,7 @@ TEST(fault, gs)
 
 		if (!pid) {
 			/* A page fault, or a call, comes next. */
-			char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-			fn[i % 4](p);
+			fn[i % 4](fresh_page());
 			_exit(getppid() != getpid() ? 0 : 1);
 		}
 		EQ(waitpid(pid, &status, 0), pid);
@@ -533,13 +538,8 @@ TEST(fault, no_interrupts)
 		EQ(fx_no_if_kill(getpid(), SIGUSR1), 0);
 		EQ(handler_flags & 0x202, 0x202);
 	}
-	for (int i = 0; i < 100; i++) {
-		char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-		CHECK(p != MAP_FAILED);
-		EQ(fx_no_if(p) & 0x202, 0x202);
-	}
+	for (int i = 0; i < 100; i++)
+		EQ(fx_no_if(fresh_page()) & 0x202, 0x202);
 }
 
 static void free_at(unsigned long p)

@@ -141,7 +141,7 @@ __attribute__((noinline)) void dirty(void)
 			 "xmm12", "xmm13", "xmm14", "xmm15");
 }
 
-static void count_tick(int sig, siginfo_t *si, void *uc)
+void count_tick(int sig, siginfo_t *si, void *uc)
 {
 	(void)sig, (void)si, (void)uc;
 	dirty();

@@ -325,12 +325,6 @@ TEST(abi, flags_call)
 NT_CALL(abi_nt_insn, ASM_INSN);
 NT_CALL(abi_nt_call, ASM_CALL);
 
-static void count_signal(int sig, siginfo_t *si, void *uc)
-{
-	(void)sig, (void)si, (void)uc;
-	ticks++;
-}
-
 /* Nor is it set at an IRET in a call, or on its way to a signal. */
 TEST(abi, nt)
 {
@@ -338,7 +332,7 @@ TEST(abi, nt)
 	int ppid = getppid(), fd = socket(AF_INET, SOCK_DGRAM, 0), n;
 
 	CHECK(fd >= 0);
-	handle(SIGUSR1, count_signal, 0);
+	handle(SIGUSR1, count_tick, 0);
 	CHECK(!syscall(SYS_membarrier, cmd_register, 0));
 	for (int call = 0; call <= !cpl(); call++) {
 		long (*fn)(long, long, long, long, long, long) =

@@ -102,6 +102,7 @@ void dirty(void);
 } while (0)
 
 void handle(int sig, void (*handler)(int, siginfo_t *, void *), int flags);
+void count_tick(int sig, siginfo_t *si, void *uc);
 void on_altstack(void);
 
 static inline unsigned int cpl(void)
