@@ -56,6 +56,9 @@ if [ ! -d "$out" ] && [ -f "$plain/.inputs" ] && [ "$plain" != "$out" ]; then
 	rm -rf "$out.new"
 	flock "$BUILD/lock/kernel-${variant%%-*}" cp -a "$plain" "$out.new"
 	rm -f "$out.new/.inputs" "$out.new/.requested.id"
+	# The commands that objtool was made by hold the directory. A new objtool would
+	# mean that all objects are made again.
+	find "$out.new/tools" -name '.*.cmd' -exec sed -i "s,$plain/,$out/,g" {} +
 	mv "$out.new" "$out"
 fi
 mkdir -p "$out"
