@@ -103,6 +103,10 @@ static const char *cause(const struct kernel_siginfo *info)
 	};
 	unsigned int i;
 
+	/* As force_sigsegv() does where there is no room for a signal's frame */
+	if (info->si_signo == SIGSEGV && info->si_code == SI_KERNEL &&
+	    current->thread.trap_nr != X86_TRAP_GP)
+		return "memory that the kernel needs, such as a signal's stack, cannot be used";
 	for (i = 0; i < ARRAY_SIZE(causes); i++) {
 		if (causes[i].sig == info->si_signo &&
 		    causes[i].code == info->si_code)

@@ -16,4 +16,9 @@ for mode in linked binary; do
 	shows "$mode: the function that crashed" "$OUT/$mode" 'probe_innermost\+0x'
 	shows "$mode: its caller" "$OUT/$mode" 'probe_caller\+0x'
 	shows "$mode: the machine still says its status" "$OUT/$mode" '^ukl: exit status 139'
+
+	ARGS="signal-stack 1234"
+	run_app "$mode-stack" "$app"
+	shows "$mode: no stack for the handler: cause" "$OUT/$mode-stack" "SIGSEGV.*a signal's stack, cannot be used"
+	shows "$mode: no stack for the handler: status" "$OUT/$mode-stack" '^ukl: exit status 139'
 done

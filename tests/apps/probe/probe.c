@@ -26,6 +26,18 @@ __attribute__((noinline)) void probe_caller(volatile int *p)
 	__asm__ volatile ("");
 }
 
+/* A handler of SIGSEGV that has no stack, as there is no memory */
+static void no_signal_stack(void)
+{
+	stack_t stack = { .ss_size = 65536 };
+	struct sigaction sa = { .sa_handler = _exit, .sa_flags = SA_ONSTACK };
+
+	stack.ss_sp = mmap(NULL, stack.ss_size, PROT_NONE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	sigaltstack(&stack, NULL);
+	sigaction(SIGSEGV, &sa, NULL);
+}
+
 static void *exit_in_thread(void *status)
 {
 	exit(*(int *)status);
@@ -213,6 +225,11 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "orphan"))
 		return leave_orphan(number);
 	if (!strcmp(what, "crash")) {
+		probe_caller((int *)(long)number);
+		return 1;
+	}
+	if (!strcmp(what, "signal-stack")) {
+		no_signal_stack();
 		probe_caller((int *)(long)number);
 		return 1;
 	}
