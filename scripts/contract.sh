@@ -8,6 +8,8 @@
 # is repeated on both sides. Differences that tests/contract/exceptions gives a
 # reason for do not count.
 #
+# With "all", stress-ng runs on one processor and on two.
+#
 # All that the guests wrote is in build/contract/SUITE, with CPUS=n in SUITE-n. A
 # run that was ended in the middle goes on there; with another kernel or other
 # tests it begins anew.
@@ -37,8 +39,10 @@ if [ "$suites" = all ]; then
 	suites=$(for s in $known; do
 		case $s in quick* | control) ;; *) echo "$s" ;; esac
 	done)
+	[ "${CPUS:-1}" != 1 ] || suites="$suites stress-ng:2 stress-ng-memory:2"
 fi
 for s in $suites; do
+	s=${s%:2}
 	[ -f "$ROOT/tests/contract/$s.sh" ] || die "there is no suite '$s'; there is: all $known"
 done
 "$ROOT/scripts/setup.sh" qemu-system-x86 bash busybox-static iproute2
@@ -437,6 +441,10 @@ mkdir -p "$BUILD/contract"
 : >"$table"
 passed=0 differ=0
 for suite in $suites; do
+	case $suite in
+	*:2) export CPUS=2 ;;
+	esac
+	suite=${suite%:2}
 	suite_packages='' suite_debian='' suite_memory=1024 suite_columns='stock binary musl linked' suite_fragments=contract
 	suite_icount=
 	# shellcheck disable=SC1090 # the suite

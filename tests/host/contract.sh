@@ -23,14 +23,16 @@ for name in differs 'differs: 2 ring n' dies unsteady; do
 done
 is "control: nothing else differs" "$(grep -c '^ *DIFFERS' "$OUT/control")" 8
 
-compare quick
-is "quick: exit status" "$status" 0
-grep '^ *DIFFERS' "$OUT/quick" | while read -r _ name; do
-	fail "quick: $name" "passes on stock, not at CPL 0"
+for suite in quick quick-linked; do
+	compare $suite
+	is "$suite: exit status" "$status" 0
+	grep '^ *DIFFERS' "$OUT/$suite" | while read -r _ name; do
+		fail "$suite: $name" "passes on stock, not at CPL 0"
+	done
+	n=$(sed -n 's/ passed, [0-9]* failed$//p' "$OUT/$suite")
+	if [ "${n:-0}" -gt 300 ]; then
+		pass "$suite: $n tests pass on both sides"
+	else
+		fail "$suite: tests that pass on both sides" "only ${n:-0}"
+	fi
 done
-n=$(sed -n 's/ passed, [0-9]* failed$//p' "$OUT/quick")
-if [ "${n:-0}" -gt 300 ]; then
-	pass "quick: $n tests pass on both sides"
-else
-	fail "quick: tests that pass on both sides" "only ${n:-0}"
-fi

@@ -5,7 +5,9 @@ set -u
 . "$(dirname -- "$0")/../lib.sh"
 
 app=$(temporary_app abuse)
+export MODE=linked
 image "$app"
+# The same for both
 kernel=$BUILD/kernel/$(sed -n 's/^variant=//p' "$BUILD/images/$app/info")/vmlinux
 
 # symbol NAME: its address in the kernel
@@ -17,7 +19,7 @@ symbol()
 # abuse LOG STATUS REGEX ARGUMENTS...: how it ends, and what is to be read then
 abuse()
 {
-	log=$1 wanted=$2 regex=$3
+	log="$MODE: $1" wanted=$2 regex=$3
 	shift 3
 	ARGS="$*"
 	export ARGS
@@ -28,17 +30,20 @@ abuse()
 }
 
 segv='^ukl: crash: .*SIGSEGV'
-abuse "write to kernel text" 139 "$segv" write "$(symbol _text)"
-abuse "write to read-only data" 139 "$segv" write "$(symbol linux_banner)"
-abuse "write to the table of calls" 139 "$segv" write ffffffffff600000
-abuse "execute data of the kernel" 139 "$segv" jump "$(symbol panic_timeout)"
-abuse "execute data of the application" 139 "$segv" data
-abuse "jump to NULL" 139 "$segv" jump 0
-abuse "write to NULL" 139 "$segv" write 0
-abuse "stack exhausted" 139 "$segv" stack
-abuse "memory exhausted" 137 'Out of memory: Killed process' heap
-abuse "fork bomb" 0 '^abuse: fork: ' bomb
-abuse "no page both writable and executable" 0 '^abuse: 0 pages' wx
-abuse "no module" 0 '^abuse: init_module: Function not implemented' module
-# What docs/security.md says about writable data of the kernel: nothing stops it.
-abuse "data of the kernel can be written" 0 '^abuse: written' write "$(symbol panic_timeout)"
+for MODE in linked binary; do
+	image "$app"
+	abuse "write to kernel text" 139 "$segv" write "$(symbol _text)"
+	abuse "write to read-only data" 139 "$segv" write "$(symbol linux_banner)"
+	abuse "write to the table of calls" 139 "$segv" write ffffffffff600000
+	abuse "execute data of the kernel" 139 "$segv" jump "$(symbol panic_timeout)"
+	abuse "execute data of the application" 139 "$segv" data
+	abuse "jump to NULL" 139 "$segv" jump 0
+	abuse "write to NULL" 139 "$segv" write 0
+	abuse "stack exhausted" 139 "$segv" stack
+	abuse "memory exhausted" 137 'Out of memory: Killed process' heap
+	abuse "fork bomb" 0 '^abuse: fork: ' bomb
+	abuse "no page both writable and executable" 0 '^abuse: 0 pages' wx
+	abuse "no module" 0 '^abuse: init_module: Function not implemented' module
+	# What docs/security.md says about writable data of the kernel: nothing stops it.
+	abuse "data of the kernel can be written" 0 '^abuse: written' write "$(symbol panic_timeout)"
+done
