@@ -91,6 +91,7 @@ done
 refused "absent directory" "no directory /absent" make_run ROOTFS=/absent BIN=/bin/tell
 refused "no program" "needs BIN=" make_run ROOTFS="$root"
 refused "absent program" "no /bin/absent in" make_run ROOTFS="$root" BIN=/bin/absent
+refused "a backslash in a name" 'no /bin/a.nb in' make_run ROOTFS="$root" BIN='/bin/a\nb'
 refused "absent image" "there is no /absent" make_run OCI=/absent
 refused "no image" "neither a directory nor a tar archive" make_run OCI="$OUT/tell.c"
 refused "another archive" "no container image" make_run OCI="$(tar -c -f "$OUT/other.tar" -C "$OUT" tell.c; echo "$OUT/other.tar")"
