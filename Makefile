@@ -34,7 +34,7 @@ CPUS ?= 2
 endif
 $(foreach word,$(words),$(if $(filter undefined,$(origin $(word))),,$(eval export $(word))))
 
-.PHONY: help setup run image snapshot inspect explain bzimage debug gdb kernel test test-languages fuzz soak contract bench bench-diff profile \
+.PHONY: help setup files run image snapshot inspect explain bzimage debug gdb kernel test test-languages fuzz soak contract bench bench-diff profile \
 	linux-tree refresh-patches rebase menuconfig savedefconfig clean distclean
 
 help:
@@ -76,7 +76,7 @@ help:
 	@echo '  make refresh-patches    write that tree back to patches/'
 	@echo '  make rebase LINUX=tree-or-tarball    do the patches fit another kernel?'
 	@echo
-	@echo '  make clean              remove what was built, keep sources and kernels'
+	@echo '  make clean              remove applications, images, the C library and logs, keep sources, kernels and results'
 	@echo '  make distclean          remove build/'
 
 setup:
@@ -85,18 +85,21 @@ setup:
 run: image
 	@$(S)/run.sh "$(APP)"
 
-image: setup
+# The files of an application that has no recipe of its own
+files: setup
 	@if [ -n "$(ROOTFS)$(OCI)" ]; then $(S)/rootfs.sh "$(APP:bin-%=%)"; \
 		elif [ -n "$(BIN)" ]; then $(S)/installed.sh "$(BIN)"; fi
+
+image: files
 	@$(S)/image.sh "$(APP)"
 
-snapshot: setup
+snapshot: files
 	@$(S)/snapshot.sh "$(APP)"
 
 inspect: image
 	@$(S)/inspect.sh "$(APP)"
 
-explain: setup
+explain: files
 	@$(S)/explain.sh "$(APP)" "$(SYMBOL)"
 
 bzimage: image
@@ -105,7 +108,7 @@ bzimage: image
 debug: setup
 	@$(S)/debug.sh "$(APP)"
 
-gdb: setup
+gdb: files
 	@$(S)/gdb.sh "$(APP)"
 
 kernel: setup
@@ -153,7 +156,7 @@ savedefconfig: setup
 	@echo build/kernel/$(VARIANT)/defconfig
 
 clean:
-	@rm -rf build/apps build/images build/sysroot build/host build/log build/run build/snapshots build/rebase
+	@rm -rf build/apps build/images build/sysroot build/sysroot-stock build/host build/log build/run build/snapshots build/rebase
 
 distclean:
 	@rm -rf build

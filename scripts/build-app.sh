@@ -19,6 +19,9 @@ set -eu
 . "$(dirname -- "$0")/lib.sh"
 
 app=${1?usage: build-app.sh APP}
+case $app in
+bin-*) die "$app has no recipe in apps/ to be built by: make run, image, inspect, explain, snapshot and gdb take BIN, ROOTFS and OCI" ;;
+esac
 recipe "$app"
 dir=$ROOT/apps/$app
 select_image "$app"

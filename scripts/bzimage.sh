@@ -28,6 +28,7 @@ case $variant in
 esac
 exact_variant "$app"
 export FRAGMENT="$fragment"
+locked "bzimage-$variant"
 "$ROOT/scripts/kernel.sh" "$variant" config
 say "kernel $variant: building, with the root file system of $app"
 logged "bzimage-$app" "$ROOT/scripts/kernel.sh" "$variant" -j"$JOBS" bzImage

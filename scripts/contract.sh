@@ -338,7 +338,10 @@ run_column()
 	root=$BUILD/apps/$app/root
 	"$ROOT/scripts/image.sh" "$app"
 	image=$(select_image "$app" && echo "$image")
-	id=$(cat "$image/vmlinux" "$root/contract/list" | sha256sum)
+	id=$({
+		cat "$image/vmlinux" "$root/contract/list"
+		printf %s "${CPU:-}${ACCEL:-}"
+	} | sha256sum)
 	if [ "$(cat "$work/$column.id" 2>/dev/null)" != "$id" ]; then
 		rm -f "$console" "$console.part" "$work/$column.again"*
 		echo "$id" >"$work/$column.id"

@@ -14,8 +14,8 @@ set -eu
 . "$(dirname -- "$0")/lib.sh"
 
 app=${1?usage: debug.sh APP}
-DEBUG=y
-export DEBUG
+UNILINUX_DEBUG=y
+export UNILINUX_DEBUG
 select_image "$app"
 case $mode in
 linked | user | stock) ;;
@@ -76,7 +76,10 @@ say "image $(basename "$image")"
 
 # The debug information would only be loaded and thrown away.
 [ -n "$(find "$image/vmlinux" -newer "$kernel_dir/vmlinux" 2>/dev/null)" ] ||
-	logged debug-strip strip -o "$image/vmlinux" "$kernel_dir/vmlinux"
+	{
+		logged debug-strip strip -o "$image/vmlinux.new" "$kernel_dir/vmlinux"
+		mv "$image/vmlinux.new" "$image/vmlinux"
+	}
 
 # The application as the image starts it: directory, environment, arguments.
 exec_path=$(recipe "$app" EXEC)
@@ -125,4 +128,4 @@ esac
 
 # The arguments are in the image.
 unset ARGS
-exec "$ROOT/scripts/run.sh" "$app"
+exec "$ROOT/scripts/run.sh" "$app" 9>&-

@@ -5,7 +5,7 @@
 #
 # Writes the configuration to build/exact/HASH.config and prints HASH, the same
 # for all applications with the same needs. Beside it is HASH.why: a line "OPTION
-# y|n what asks for it" for each option of configs/needs.
+# y|n what asks for it" for each option and word of configs/needs.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 
@@ -19,6 +19,7 @@ work=$(mktemp -d "$BUILD/exact/new.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 "$ROOT/scripts/sites.sh" "$root" >"$work/sites"
+[ -s "$work/sites" ] || die "$app: there is no program in its files: ${root#"$ROOT"/}"
 recipe "$app" SYSCALLS | tr -s ' \t' '\n' | sed '/^$/d' >"$work/named"
 # Numbers that are not in the code have to be named, or all calls are there.
 all=
@@ -33,6 +34,7 @@ fi | sort -u >"$work/calls"
 # What the lines of configs/needs can ask for
 {
 	cat "$work/calls"
+	awk '$2 != "any" { print $2 }' "$work/sites" | cat - "$work/named" | sed 's/^/uses:/'
 	recipe "$app" MOUNTS | awk '{
 		print "mount:" $1
 		if ($2 ~ /^\/dev\//)
@@ -67,18 +69,15 @@ sed 's/#.*//' "$ROOT/configs/needs" | awk '
 		for (i = 2; i <= NF; i++)
 			if (all_of($i))
 				why = why " " $i
-		if ($1 !~ /^CONFIG_/) {
-			if (why != "")
-				have[$1] = 1
-			next
-		}
+		if ($1 !~ /^CONFIG_/ && why != "")
+			have[$1] = 1
 		print $1, why == "" ? "n nothing" : "y" why
 	}' "$work/have" - >"$work/why"
 
 {
 	cat "$ROOT/configs/ukl.config" "$ROOT/configs/small.config"
 	awk '$1 ~ /=/ { if ($2 == "y") print $1; next }
-		$2 == "n" { print "# " $1 " is not set" }' "$work/why"
+		/^CONFIG_/ && $2 == "n" { print "# " $1 " is not set" }' "$work/why"
 	if [ -z "$all" ]; then
 		echo 'CONFIG_UKL_EXACT=y'
 		echo "CONFIG_UKL_SYSCALLS=\"$(paste -sd' ' "$work/calls")\""

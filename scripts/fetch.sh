@@ -125,9 +125,12 @@ read_lists()
 			[ -z "$(find "$lists/updated" -mmin -720 2>/dev/null)" ]; then
 		mv "$lists/sources.list.new" "$lists/sources.list"
 		say "fetch: reading Debian's lists of packages ($1)"
-		(logged fetch-update apt update) ||
-			say "fetch: not all lists could be read"
-		touch "$lists/updated"
+		# Without that mode, what seems to pass is no error.
+		if (logged fetch-update apt update -o APT::Update::Error-Mode=any); then
+			touch "$lists/updated"
+		else
+			say "fetch: not all lists could be read; is there a network?"
+		fi
 	fi
 }
 

@@ -18,6 +18,10 @@ case $app in
 bin-*) ;;
 *) "$ROOT/scripts/build-app.sh" "$app" ;;
 esac
+# Its files stay as they are until they are in the image.
+mkdir -p "$BUILD/lock"
+exec 7>"$BUILD/lock/app-$(basename "$(app_dir "$app")")"
+flock -s 7
 exact_variant "$app"
 if [ "$mode" = distro ]; then
 	"$ROOT/scripts/distro.sh"
@@ -30,13 +34,17 @@ locked "image-$(basename "$image")"
 mkdir -p "$image"
 
 tool=$BUILD/host/mkimage
-if [ -z "$(find "$tool" -newer "$ROOT/scripts/mkimage.c" 2>/dev/null)" ]; then
+(
+	locked mkimage
+	[ -z "$(find "$tool" -newer "$ROOT/scripts/mkimage.c" 2>/dev/null)" ] || exit 0
 	mkdir -p "$BUILD/host"
-	logged mkimage gcc -O2 -Wall -Wextra -o "$tool" "$ROOT/scripts/mkimage.c"
-fi
+	logged mkimage gcc -O2 -Wall -Wextra -o "$tool.new" "$ROOT/scripts/mkimage.c"
+	mv "$tool.new" "$tool"
+)
 
 say "image $(basename "$image")"
 root=$(readlink -f "$(app_dir "$app")/root")
+[ -d "$root" ] || die "the files of $app are gone: ${root#"$ROOT"/} is no directory"
 # A root file system that root has unpacked is right as it is.
 owners='0 0'
 case $(recipe "$app" FILES)-$(id -u) in
@@ -45,7 +53,7 @@ esac
 exec_path=$(recipe "$app" EXEC)
 net=$(recipe "$app" NET)
 
-# Quotes in ARGS group words as in a shell, nothing else is special.
+# Quotes and backslashes in ARGS are as in a shell, nothing else is special.
 {
 	echo "exec $exec_path"
 	recipe "$app" ARGS | xargs -r printf 'arg %s\n' 2>/dev/null ||
@@ -65,8 +73,7 @@ init=
 case $mode in
 stock | tiny | distro)
 	libc --stock
-	init=$BUILD/host/init
-	mkdir -p "$BUILD/host"
+	init=$image/init
 	logged init "$BUILD/sysroot-stock/bin/stock-cc" -O2 -Wall -Wextra -s -o "$init" \
 		-I "$ROOT/userland-shims/init" -I "$ROOT/ukl/include" \
 		"$ROOT/userland-shims/init/init.c" "$ROOT/ukl/manifest.c"
@@ -86,6 +93,9 @@ disk()
 		[ -e "$root/etc/hosts" ] || echo "write $image/hosts etc/hosts"
 		[ -d "$root/tmp" ] || printf '%s\n' 'mkdir tmp' 'set_inode_field tmp mode 041777'
 		echo "write $image/ukl.manifest ukl.manifest"
+		# As in memory, what a user has built is root's.
+		[ "$owners" != '0 0' ] ||
+			find "$root" -mindepth 1 -printf 'set_inode_field "%P" uid 0\nset_inode_field "%P" gid 0\n'
 	} | debugfs -w -f - "$image/rootfs.ext4"
 	# It ends with status 0 whatever happens.
 	debugfs -R 'cat ukl.manifest' "$image/rootfs.ext4" | cmp - "$image/ukl.manifest"

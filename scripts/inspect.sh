@@ -15,7 +15,7 @@ select_image "$app"
 need size
 "$ROOT/scripts/fetch.sh" linux
 table=$BUILD/src/linux-stock/arch/x86/entry/syscalls/syscall_64.tbl
-root=$(app_dir "$app")/root
+root=$(readlink -f "$(app_dir "$app")/root")
 work=$(mktemp -d "$BUILD/inspect.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
@@ -110,7 +110,7 @@ parts "$variant" | sort -rn | awk '{ printf "%23d  %s\n", $1, $2 }'
 
 echo "options      asked for, of configs/needs:"
 awk '$2 == "y" { $2 = "by"; print "             " $0 }' "$BUILD/exact/${variant#exact-}.why"
-echo "             left out: $(awk '$2 == "n" && $1 !~ /=/ { print substr($1, 8) }' "$BUILD/exact/${variant#exact-}.why" | paste -sd' ' | fold -s -w 87 | sed '2,$s/^/             /')"
+echo "             left out: $(awk '/^CONFIG_/ && $2 == "n" && $1 !~ /=/ { print substr($1, 8) }' "$BUILD/exact/${variant#exact-}.why" | paste -sd' ' | fold -s -w 87 | sed '2,$s/^/             /')"
 if [ -s "$BUILD/kernel/ukl/vmlinux" ]; then
 	echo "against      the kernel of PROFILE=fast, $(options ukl) options; bytes:"
 	parts ukl >"$work/base"

@@ -6,6 +6,12 @@
 export LC_ALL=C
 unset CDPATH
 ROOT=$(cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+case $ROOT in
+*[[:space:]:]*)
+	echo "unilinux: the path of this checkout has a blank or a colon, which the builds of others cannot take: $ROOT" >&2
+	exit 1
+	;;
+esac
 BUILD=$ROOT/build
 LOGDIR=$BUILD/log
 # shellcheck disable=SC2034 # for the scripts that source this
@@ -232,8 +238,12 @@ select_image()
 		;;
 	*) die "DISK must be 1, not '$DISK'" ;;
 	esac
+	for word in $words $extra; do
+		[ -f "$ROOT/configs/$word.config" ] ||
+			die "no configs/$word.config, which CONFIG names; there is: $(cd "$ROOT/configs" && echo *.config | sed 's/\.config//g')"
+	done
 	# The image of debug.sh
-	[ -z "${DEBUG:-}" ] || words="$words debug" profile=fast
+	[ -z "${UNILINUX_DEBUG:-}" ] || words="$words debug" profile=fast
 	variant=$kernel
 	image=$BUILD/images/$1
 	[ "$mode" = linked ] || image=$image+$mode
@@ -242,7 +252,7 @@ select_image()
 	variant=$variant$(printf '%s\n' $words $extra | sort -u | sed '/^$/d; s/^/-/' | tr -d '\n')
 	[ -z "${PROFILE:-}" ] || extra="$extra $PROFILE"
 	image=$image$(printf '%s\n' $extra | sort -u | sed '/^$/d; s/^/+/' | tr -d '\n')
-	[ -z "${DEBUG:-}" ] || image=$image.debug
+	[ -z "${UNILINUX_DEBUG:-}" ] || image=$image.debug
 }
 
 # exact_variant APP: when $profile is small, set $variant to the smallest kernel

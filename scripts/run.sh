@@ -79,7 +79,6 @@ esac
 mkdir -p "$BUILD/run"
 tmp=$(mktemp -d "$BUILD/run/XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
-trap 'exit 143' TERM
 
 # KVM is there on many machines on which it does not work, or emulates: it is
 # used when it boots this very image's kernel at once. Found out once a boot
@@ -166,12 +165,18 @@ case $variant- in
 esac
 [ -z "${APPEND:-}" ] || append="$append $APPEND"
 [ -z "${ARGS+set}" ] || append="$append ukl.args=\"$ARGS\""
+# COMMAND_LINE_SIZE of x86, with what is in the image and what microvm adds without ACPI
+built=$(info cmdline)
+[ "$(info initrd)" != y ] || built=
+words=$((${#append} + ${#built} + 1 + $([ -z "$acpi" ] && echo 0 || echo 128)))
+[ "$words" -lt 2048 ] ||
+	die "the kernel takes 2047 characters of parameters, and ARGS and APPEND make it $words: put them into a file, or into the recipe"
 set -- "$@" -append "$append"
 
 # No program can write to that port without more ado: a status that is not our
 # kernel's to tell is on the console only.
 stdio=stdio,id=c0
-case $mode${DEBUG:+ debug} in
+case $mode${UNILINUX_DEBUG:+ debug} in
 stock | tiny | distro | *debug) stdio=$stdio,logfile=$tmp/console ;;
 esac
 # On a terminal, keys go to the guest, and Ctrl-A to QEMU.
@@ -237,12 +242,20 @@ if [ "${SNAPSHOT:-}" = 1 ]; then
 		fi
 		: >"$tmp/resumed"
 	} &
-	trap '[ -f "$tmp/resumed" ] || kill $! 2>/dev/null || :; rm -rf "$tmp"' EXIT
+	resuming=$!
+	trap '[ -f "$tmp/resumed" ] || kill $resuming 2>/dev/null || :; rm -rf "$tmp"' EXIT
 fi
 
+# In the background, as a shell only looks at its signals while it waits; with
+# the input that such a command has not by itself.
+exec 5<&0
 status=0
 # shellcheck disable=SC2086 # a list of words
-${TIMEOUT:+timeout --foreground "$TIMEOUT"} "$QEMU" "$@" ${QEMU_OPTS:-} || status=$?
+${TIMEOUT:+timeout --foreground "$TIMEOUT"} "$QEMU" "$@" ${QEMU_OPTS:-} <&5 5<&- &
+guest=$!
+trap 'kill $guest 2>/dev/null; wait $guest; exit 143' TERM
+trap 'kill $guest 2>/dev/null; wait $guest; exit 130' INT
+wait $guest || status=$?
 [ -z "${TIMEOUT:-}" ] || [ "$status" != 124 ] || {
 	say "run: ended after $TIMEOUT s"
 	exit 124

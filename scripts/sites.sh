@@ -16,7 +16,7 @@
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 
-dir=${1:?usage: sites.sh DIR}
+dir=$(readlink -f "${1:?usage: sites.sh DIR}")
 need objdump
 "$ROOT/scripts/fetch.sh" linux
 table=$BUILD/src/linux-stock/arch/x86/entry/syscalls/syscall_64.tbl

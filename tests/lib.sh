@@ -145,9 +145,10 @@ runs()
 {
 	log=$OUT/$1
 	shift
-	make_run TIMEOUT=240 "$@" >"$log" 2>&1 </dev/null
-	status=$(sed -n 's/.*\] Error //p' "$log" | tail -n 1)
-	status=${status:-0}
+	status=0
+	make_run TIMEOUT=240 "$@" >"$log" 2>&1 </dev/null || status=$?
+	[ "$status" = 0 ] || status=$(sed -n 's/.*\] Error //p' "$log" | tail -n 1)
+	status=${status:-"not told"}
 }
 
 # refused WHAT REGEX COMMAND...: does it fail with one line of ours, which says that?

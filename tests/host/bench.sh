@@ -5,7 +5,7 @@ set -u
 . "$(dirname -- "$0")/../lib.sh"
 
 csv=$BUILD/bench/syscalls.csv
-rm -rf "$BUILD/bench"
+rm -f "$csv"
 make -C "$ROOT" --no-print-directory bench SUITE=syscalls RUNS=1 >"$OUT/log" 2>&1
 is "make bench: status" $? 0
 [ -f "$csv" ] || quit "make bench SUITE=syscalls" "$(first_line "$OUT/log")"

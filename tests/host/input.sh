@@ -61,6 +61,8 @@ echo 'FILES += absent:/bin/absent' | recipe
 refuses "file that is not there" "absent" with_make run APP=$bad
 echo 'CONFIG = nosuchfragment' | recipe
 refuses "unknown fragment" "nosuchfragment" with_make run APP=$bad
+refuses "unknown fragment on the command line" "nosuchfragment" with_make run APP=hello PROFILE=small CONFIG=nosuchfragment
+refuses "too many arguments" "2047 characters" with_make run APP=hello ARGS="$(seq -s ' ' 1 700)"
 echo 'SOURCE += local' | recipe
 refuses "second source that is no package" "SOURCE" with_make run APP=$bad
 echo 'HOST = no-such-host-package' | recipe

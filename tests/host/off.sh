@@ -53,5 +53,8 @@ while read -r o; do
 	fi
 done <"$OUT/objects"
 is "$n objects have the same code" "$bad" ""
+# One at least for each patched file of code
+[ "$n" -ge "$(echo "$files" | grep -c '\.[cS]$')" ]
+is "$n objects are all that were asked for" $? 0
 cmp -s "$stock/include/generated/asm-offsets.h" "$off/include/generated/asm-offsets.h"
 is "asm-offsets.h" $? 0

@@ -88,6 +88,9 @@ for form in layout oci.tar saved.tar; do
 	shows "$form: user" "$OUT/$form.log" "^user 1234:500(:50[01])*, may become root 0, owner of /data $owner"
 done
 
+make -C "$ROOT" --no-print-directory inspect ROOTFS="$root" BIN=/bin/tell >"$OUT/inspect" 2>&1
+shows "inspect: its system calls" "$OUT/inspect" '^system calls [1-9]'
+
 refused "absent directory" "no directory /absent" make_run ROOTFS=/absent BIN=/bin/tell
 refused "no program" "needs BIN=" make_run ROOTFS="$root"
 refused "absent program" "no /bin/absent in" make_run ROOTFS="$root" BIN=/bin/absent

@@ -66,6 +66,14 @@ MACHINE=microvm run_app not-microvm "$missing"
 is "MACHINES = q35: refused on microvm" "$(grep -c '^unilinux: .* for q35 alone, not microvm' "$OUT/not-microvm")" 1
 is "MACHINES = q35: status" "$status" 1
 
+# What the kernel of PROFILE=fast has not got
+printf '%s\n' 'SYSCALLS += io_uring_setup' 'MOUNTS = ext4 /dev/vda /data' >>"$ROOT/apps/$missing/recipe"
+"$ROOT/scripts/explain.sh" "$missing" IO_URING >"$OUT/explain-uses" 2>/dev/null
+shows "explain: a call that asks for more than all have" "$OUT/explain-uses" '^CONFIG_IO_URING=y: .* by: uses:io_uring_setup'
+"$ROOT/scripts/explain.sh" "$missing" EXT4_FS >"$OUT/explain-mount" 2>/dev/null
+shows "explain: a file system" "$OUT/explain-mount" '^CONFIG_EXT4_FS=y: .* by: mount:ext4'
+shows "explain: a line of the recipe" "$OUT/explain-mount" 'mount:ext4: apps/.*/recipe, line [0-9]+: MOUNTS = ext4 /dev/vda'
+
 # The kernel's log, and the phases of the boot in it
 APPEND="quiet initcall_debug log_buf_len=256K printk.time=1 ukl.log" ARGS=ticks ACCEL=tcg \
 	QEMU_OPTS='-icount shift=0,sleep=off' run_app log hello

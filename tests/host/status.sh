@@ -49,3 +49,14 @@ TIMEOUT=5
 export ARGS TIMEOUT
 run_app timeout "$app"
 is "TIMEOUT: exit status" "$status" 124
+
+# It takes its guest along, at once.
+TIMEOUT=120
+start_app ended "$app"
+until_seen 60 grep -q 'argv\[2\]' "$OUT/ended"
+before=$(date +%s)
+kill "$app_pid"
+finish_app
+is "SIGTERM for run.sh: exit status" "$status" 143
+[ $(($(date +%s) - before)) -lt 30 ]
+is "SIGTERM for run.sh: the guest ends" $? 0
