@@ -10,7 +10,7 @@
  *	accel NAME	the accelerator in the arguments
  *	first SECONDS	from the start to the first output that holds METER_LINE
  *	answer SECONDS	from the start to the first "+PONG" of the Redis server at
- *			port METER_PORT of this host; it ends QEMU then
+ *			port METER_PORT of this host, which is told to shut down then
  *	exit SECONDS	from the start to the end
  *	memory KIB	the most memory that was resident (getrusage(2), ru_maxrss)
  *
@@ -92,7 +92,7 @@ static double copy_until(int fd, const char *text)
 
 /*
  * Ask every 5 ms on a new connection, as one that began before the guest listens
- * may come to nothing. Ends QEMU when one was answered, and returns the time.
+ * may come to nothing. Ends the server when one was answered, and returns the time.
  */
 static double ask_until_answered(int port)
 {
@@ -126,7 +126,8 @@ static double ask_until_answered(int port)
 			if (read(asked[i].fd, answer, sizeof(answer)) >= 5 &&
 			    !memcmp(answer, "+PONG", 5)) {
 				seen = now();
-				kill(qemu, SIGTERM);
+				send(asked[i].fd, "SHUTDOWN NOSAVE\r\n", 17,
+				     MSG_NOSIGNAL);
 				return seen;
 			}
 			close(asked[i].fd);
@@ -178,7 +179,9 @@ int main(int argc, char **argv)
 		if (!asking) {
 			signal(SIGTERM, SIG_DFL);
 			*answered = ask_until_answered(atoi(setting("METER_PORT")));
-			_exit(0);
+			/* The connection stays open until QEMU has ended. */
+			for (;;)
+				pause();
 		}
 	}
 	seen = copy_until(fd[0], line);
@@ -202,7 +205,7 @@ int main(int argc, char **argv)
 		fprintf(out, "first %.4f\n", seen - start);
 	if (answered && *answered)
 		fprintf(out, "answer %.4f\n", *answered - start);
-	else if (!seen || !setting("METER_STOP"))
+	if (!seen || !setting("METER_STOP"))
 		fprintf(out, "exit %.4f\n", end - start);
 	fprintf(out, "memory %ld\n", usage.ru_maxrss);
 	fclose(out);

@@ -189,6 +189,9 @@ answer()
 	value=$(meter "$1" answer)
 	if [ -n "$value" ]; then
 		record "$(meter "$1" accel)" "$4" first_answer s "$2" "$3" "$value"
+		# It was told to end when it had answered.
+		! grep -aq '^ukl: exit status 0' "$1" ||
+			record "$(meter "$1" accel)" "$4" exit s "$2" "$3" "$(meter "$1" exit)"
 	else
 		not_measured "$2" "$4" "no answer: $(reason "$1")"
 	fi
