@@ -87,11 +87,13 @@ noinstr bool ukl_do_jump(struct pt_regs *regs)
 
 /*
  * A call, full frame. Interrupts are off, as do_syscall_64() wants it.
- * Returns true when a jump will do to return.
+ * Returns true when a jump will do to return: not to a program that has left CPL 0
+ * in this call.
  */
 noinstr bool ukl_do_call(struct pt_regs *regs)
 {
 	struct thread_info *ti = current_thread_info();
+	bool jump;
 
 	ti->status |= TS_UKL_CALL;
 	if (arch_test_bit(UKL_WORK_BIT_STEP, &ti->syscall_work)) {
@@ -101,7 +103,8 @@ noinstr bool ukl_do_call(struct pt_regs *regs)
 	if (regs->orig_ax == __NR_restart_syscall)
 		arch_clear_bit(UKL_WORK_BIT_RESTART, &ti->syscall_work);
 
-	return do_syscall_64(regs, regs->orig_ax);
+	jump = do_syscall_64(regs, regs->orig_ax);
+	return jump && ukl_task(current);
 }
 
 /*
@@ -330,13 +333,14 @@ bool ukl_emulate_call(const u8 *insn, struct pt_regs *regs)
 }
 
 /**
- * ukl_refuse_gs() - an application asks for a GS base of its own
- * @task: the task whose base is to be set
+ * ukl_refuse() - an application asks for what there is at ring 3 only
+ * @task: who is to have it
+ * @what: for the kernel's log
  *
- * At CPL 0 the active GS base is the kernel's per-CPU base. A program that enters
- * the kernel by SYSCALL goes on at ring 3; one that was linked for CPL 0 cannot.
+ * A program that enters the kernel by SYSCALL goes on at ring 3; one that was
+ * linked for CPL 0 cannot, and true is returned.
  */
-bool ukl_refuse_gs(struct task_struct *task)
+bool ukl_refuse(struct task_struct *task, const char *what)
 {
 	struct thread_info *ti = task_thread_info(task);
 
@@ -344,8 +348,8 @@ bool ukl_refuse_gs(struct task_struct *task)
 		return false;
 	if (task != current || !(ti->status & TS_UKL_BINARY) ||
 	    !ukl_unpatch(task->mm)) {
-		pr_notice_ratelimited("ukl: %s uses GS, which is the kernel's at CPL 0: it cannot have it\n",
-				      task->comm);
+		pr_notice_ratelimited("ukl: %s uses %s: it cannot have it\n",
+				      task->comm, what);
 		return true;
 	}
 
@@ -353,8 +357,8 @@ bool ukl_refuse_gs(struct task_struct *task)
 	ti->status &= ~(TS_UKL | TS_UKL_BINARY);
 	ukl_write_lstar(false);
 	preempt_enable();
-	pr_warn("ukl: %s[%d] uses GS, which is the kernel's at CPL 0: it goes on at ring 3\n",
-		task->comm, task->pid);
+	pr_warn("ukl: %s[%d] uses %s: it goes on at ring 3\n", task->comm,
+		task->pid, what);
 	return false;
 }
 

@@ -3,7 +3,7 @@
  * Unmodified programs at CPL 0: jumps in place of their busiest SYSCALLs.
  *
  * SYSCALL always works. A site that made some calls is looked at by the task
- * itself, on its way out of the kernel: site.c finds an instruction before SYSCALL
+ * itself, on its way into the kernel: site.c finds an instruction before SYSCALL
  * that can become a jump, and what the jump leads to, a trampoline in memory of
  * the process near its text. Both the text and the trampolines are private pages
  * which the program can execute and not write.
@@ -31,7 +31,6 @@
 #include <linux/security.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
-#include <linux/task_work.h>
 #include <linux/uaccess.h>
 #include <asm/pkru.h>
 #include <asm/tlbflush.h>
@@ -110,9 +109,8 @@ struct trampoline_page {
 /**
  * struct ukl_mm - the patches of an address space
  * @mm: whose they are
- * @work: looks at a site, @work_site, as soon as the task leaves the kernel
- * @busy: bit 0: @work is under way
- * @off: a thread has left CPL 0: nothing is patched any more
+ * @busy: bit 0: a task looks at a site
+ * @off: a thread has left CPL 0, or is traced: nothing is patched any more
  * @calls: of threads that have ended, by SYSCALL and by jump
  * @pages: of trampolines, @nr_pages
  * @sites: hash table by address
@@ -121,8 +119,6 @@ struct trampoline_page {
  */
 struct ukl_mm {
 	struct mm_struct *mm;
-	struct callback_head work;
-	struct counted_site *work_site;
 	unsigned long busy;
 	bool off;
 	atomic64_t calls[2];
@@ -556,23 +552,18 @@ static enum ukl_verdict patch_site(struct ukl_mm *um, unsigned long ip)
 	return verdict;
 }
 
-static void look_at_site(struct callback_head *work)
+static void look_at_site(struct ukl_mm *um, struct counted_site *s)
 {
-	struct ukl_mm *um = container_of(work, struct ukl_mm, work);
-	struct counted_site *s = um->work_site;
-	struct mm_struct *mm = um->mm;
 	enum ukl_verdict verdict = UKL_SITE_CHANGED;
 
 	/* A tracer may have breakpoints there, of which it knows the bytes. */
-	if (current->mm == mm && !current->ptrace)
+	if (!current->ptrace)
 		verdict = patch_site(um, s->ip);
 
 	atomic_dec(&all_sites[s->verdict]);
 	atomic_inc(&all_sites[verdict]);
 	s->verdict = verdict;
 	WRITE_ONCE(s->calls_left, verdict == UKL_SITE_CHANGED ? AGAIN_SOON : AGAIN);
-	clear_bit_unlock(0, &um->busy);
-	mmdrop(mm);
 }
 
 static __always_inline struct counted_site *find_site(struct ukl_mm *um,
@@ -601,7 +592,8 @@ static __always_inline struct counted_site *find_site(struct ukl_mm *um,
  * ukl_count_syscall() - a program at CPL 0 has executed SYSCALL
  * @regs: its registers; the kernel has not been entered for the checkers yet
  *
- * Interrupts are off.
+ * Interrupts are off. The site is looked at before the call: that may wait for
+ * long, while other threads come to their sites.
  */
 noinstr void ukl_count_syscall(struct pt_regs *regs)
 {
@@ -622,12 +614,10 @@ noinstr void ukl_count_syscall(struct pt_regs *regs)
 		return;
 	enter_from_user_mode(regs);
 	instrumentation_begin();
-	um->work_site = s;
-	mmgrab(um->mm);
-	if (task_work_add(current, &um->work, TWA_RESUME | TWAF_NO_ALLOC)) {
-		clear_bit_unlock(0, &um->busy);
-		mmdrop(um->mm);
-	}
+	local_irq_enable();
+	look_at_site(um, s);
+	clear_bit_unlock(0, &um->busy);
+	local_irq_disable();
 	instrumentation_end();
 	exit_to_user_mode();
 }
@@ -881,10 +871,8 @@ static struct ukl_mm *alloc_mm(struct mm_struct *mm)
 {
 	struct ukl_mm *um = kzalloc(sizeof(*um), GFP_KERNEL);
 
-	if (um) {
+	if (um)
 		um->mm = mm;
-		init_task_work(&um->work, look_at_site);
-	}
 	return um;
 }
 
@@ -894,9 +882,17 @@ static struct ukl_mm *alloc_mm(struct mm_struct *mm)
  */
 void ukl_patch_exec(bool binary)
 {
+	struct ukl_mm *um;
+
+	if (!binary || !patch_after)
+		return;
 	/* Without memory for it the program stays as it is. */
-	if (binary && patch_after)
-		current->mm->context.ukl = alloc_mm(current->mm);
+	um = alloc_mm(current->mm);
+	current->mm->context.ukl = um;
+	/* A tracer that attaches sets ptrace, and then looks for what is to be undone. */
+	smp_mb();
+	if (um && current->ptrace)
+		um->off = true;
 }
 
 /**
@@ -917,6 +913,12 @@ int ukl_dup_mm(struct mm_struct *oldmm, struct mm_struct *mm)
 	mm->context.ukl = new;
 	new->off = old->off;
 	memcpy(new->sites, old->sites, sizeof(old->sites));
+	for (i = 0; i < SITES; i++) {
+		if (!new->sites[i].ip)
+			continue;
+		atomic_inc(&all_seen);
+		atomic_inc(&all_sites[new->sites[i].verdict]);
+	}
 	for (i = 0; i < old->nr_pages; i++) {
 		new->pages[i] = kmemdup(old->pages[i], sizeof(*old->pages[i]),
 					GFP_KERNEL);

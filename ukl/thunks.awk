@@ -13,7 +13,7 @@
 # before it comes out again, or that may take it away from CPL 0.
 BEGIN {
 	n = split("clone clone3 fork vfork execve execveat rt_sigreturn " \
-		  "exit exit_group uretprobe arch_prctl", names, " ")
+		  "exit exit_group uretprobe arch_prctl prctl", names, " ")
 	for (i = 1; i <= n; i++)
 		full[names[i]] = 1
 }

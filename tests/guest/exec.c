@@ -114,6 +114,8 @@ int child_main(int argc, char **argv)
 		raise(SIGSEGV);
 	if (!strcmp(verb, "pause"))
 		return pause();
+	if (!strcmp(verb, "jumps"))
+		return child_jumps();
 	fprintf(stderr, "unilinux: ukltest: unknown verb %s\n", verb);
 	return 99;
 }

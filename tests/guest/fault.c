@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 
 static __thread sigjmp_buf out;
 static __thread volatile int sig_no, sig_code;
@@ -540,6 +541,30 @@ TEST(fault, no_interrupts)
 	}
 	for (int i = 0; i < 100; i++)
 		EQ(fx_no_if(fresh_page()) & 0x202, 0x202);
+}
+
+static void fx_rdtsc(unsigned long addr)
+{
+	(void)addr;
+	__asm__ volatile("rdtsc" : : : "eax", "edx");
+}
+
+/* RDTSC has no trap at CPL 0: who asks for one goes on at ring 3, or is refused it. */
+TEST(fault, tsc)
+{
+	catch_all(0);
+	if (syscall(SYS_prctl, PR_SET_TSC, PR_TSC_SIGSEGV)) {
+		EQ(errno, EINVAL);
+		EQ(cpl(), 0);
+#ifndef LINKED
+		FAIL("it can go on at ring 3");
+#endif
+		return;
+	}
+	FAULT(fx_rdtsc, 0);
+	EQ(syscall(SYS_prctl, PR_SET_TSC, PR_TSC_ENABLE), 0);
+	EQ(cpl(), 3);
+	WANT(SIGSEGV, SI_KERNEL, NULL);
 }
 
 static void free_at(unsigned long p)

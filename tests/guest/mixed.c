@@ -200,6 +200,35 @@ TEST(mixed, trace)
 	CHECK(steps > 600);
 }
 
+/* A tracer gives registers to a new program as a call would leave them. */
+TEST(mixed, exec_regs)
+{
+	struct user_regs_struct r;
+	int status;
+	pid_t pid;
+
+	need_other();
+	pid = xfork();
+	if (!pid) {
+		CHECK(!ptrace(PTRACE_TRACEME, 0, 0, 0));
+		raise(SIGSTOP);
+		execve(other_path, (char *[]){ "ukltest", "--child", "cpl",
+					       NULL }, environ);
+		_exit(101);
+	}
+	EQ(waitpid(pid, &status, 0), pid);
+	CHECK(!ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACEEXEC));
+	CHECK(!ptrace(PTRACE_CONT, pid, 0, 0));
+	EQ(waitpid(pid, &status, 0), pid);
+	EQ(status >> 8, SIGTRAP | PTRACE_EVENT_EXEC << 8);
+	CHECK(!ptrace(PTRACE_GETREGS, pid, 0, &r));
+	r.rcx = r.rip;
+	r.r11 = r.eflags;
+	CHECK(!ptrace(PTRACE_SETREGS, pid, 0, &r));
+	CHECK(!ptrace(PTRACE_CONT, pid, 0, 0));
+	EXPECT_EXIT(pid, cpl() ^ 3);
+}
+
 TEST(mixed, migrate)
 {
 	unsigned int cpus = cpu_count();

@@ -12,12 +12,12 @@
 /* More calls than a site makes with ukl.patch=1 before the kernel looks at it. */
 #define ENOUGH 100
 
-/* A number from /proc/self/ukl. */
-static long counted(const char *what)
+/* A number from /proc/self/ukl or the like. */
+static long counted_in(const char *file, const char *what)
 {
 	char line[80];
 	size_t len = strlen(what);
-	FILE *f = fopen("/proc/self/ukl", "r");
+	FILE *f = fopen(file, "r");
 	long n = -1;
 
 	CHECK(f);
@@ -27,6 +27,11 @@ static long counted(const char *what)
 	fclose(f);
 	CHECK(n >= 0);
 	return n;
+}
+
+static long counted(const char *what)
+{
+	return counted_in("/proc/self/ukl", what);
 }
 
 static long jumps(void)
@@ -90,6 +95,40 @@ TEST(patch, counted)
 		counted_site();
 	/* What reading the file takes */
 	CHECK(counted("calls by SYSCALL") - syscalls < ENOUGH / 2);
+}
+
+/* A thread that waits in a call keeps no other from having its sites replaced. */
+ASM_FN(waiting_site, "nop; nop\n"
+       "mov $0, %eax\n"
+       "syscall\n"
+       "ret");
+long waiting_site(int fd, void *buf, size_t n);
+
+static void *wait_there(void *fd)
+{
+	char c;
+
+	/* Not while the site of clone() is looked at */
+	sleep_ms(10);
+	EQ(waiting_site(*(int *)fd, &c, 1), 1);
+	return NULL;
+}
+
+SITE(meanwhile_site);
+TEST(patch, waiting)
+{
+	pthread_t t;
+	int fd[2];
+
+	only_patched();
+	CHECK(!pipe(fd));
+	/* Its site is not to be looked at for the first time below. */
+	sleep_ms(1);
+	CHECK(!pthread_create(&t, NULL, wait_there, fd));
+	sleep_ms(100);
+	patched(meanwhile_site, meanwhile_site_first);
+	EQ(write(fd[1], "c", 1), 1);
+	pthread_join(t, NULL);
 }
 
 /* As glibc's read(): no instruction of five bytes but one before a branch. */
@@ -331,6 +370,84 @@ TEST(patch, breakpoint)
 	EQ(regs.rax, 110);
 	kill(pid, SIGKILL);
 	EXPECT_SIGNAL(pid, SIGKILL);
+}
+
+static void *call_site(void *site)
+{
+	/* As above */
+	sleep_ms(10);
+	for (int i = 0; i < ENOUGH; i++)
+		EQ(((long (*)(void))site)(), getppid());
+	return NULL;
+}
+
+/* Nor are there jumps in what is traced, made by threads that are not. */
+SITE(traced_site);
+TEST(patch, traceme)
+{
+	pthread_t t;
+	pid_t pid;
+
+	only_patched();
+	pid = xfork();
+	if (!pid) {
+		CHECK(!ptrace(PTRACE_TRACEME, 0, 0, 0));
+		CHECK(!pthread_create(&t, NULL, call_site, traced_site));
+		pthread_join(t, NULL);
+		EQ(code_at(traced_site_first), 0xb8);
+		_exit(0);
+	}
+	EXPECT_EXIT(pid, 0);
+}
+
+/* In a new program: how many jumps a thread's calls have made. */
+int child_jumps(void)
+{
+	pthread_t t;
+
+	CHECK(!pthread_create(&t, NULL, call_site, getppid));
+	pthread_join(t, NULL);
+	return counted("sites patched");
+}
+
+TEST(patch, traced_exec)
+{
+	int status, ready[2];
+	pid_t pid;
+	char c;
+
+	only_patched();
+	CHECK(!pipe(ready));
+	pid = xfork();
+	if (!pid) {
+		EQ(read(ready[0], &c, 1), 1);
+		execve(self_path, (char *[]){ "ukltest", "--child", "jumps",
+					      NULL }, environ);
+		_exit(101);
+	}
+	CHECK(!ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACEEXEC));
+	EQ(write(ready[1], "r", 1), 1);
+	EQ(waitpid(pid, &status, 0), pid);
+	EQ(status >> 8, SIGTRAP | PTRACE_EVENT_EXEC << 8);
+	CHECK(!ptrace(PTRACE_CONT, pid, 0, 0));
+	EXPECT_EXIT(pid, 0);
+}
+
+/* The sites of a child are sites of the system, too. */
+TEST(patch, fork_counts)
+{
+	long sites, before;
+	pid_t pid;
+
+	only_patched();
+	sites = counted("sites");
+	CHECK(sites > 0);
+	before = counted_in("/proc/ukl", "sites");
+	pid = xfork();
+	if (!pid)
+		_exit(0);
+	EXPECT_EXIT(pid, 0);
+	CHECK(counted_in("/proc/ukl", "sites") >= before + sites);
 }
 
 /* A page of code from a file, private; at @where if that is not NULL. */

@@ -143,6 +143,7 @@ extern const char *self_path, *other_path;
 
 /* What exec'ed children do: ukltest --child VERB ... */
 int child_main(int argc, char **argv);
+int child_jumps(void);
 
 unsigned int cpu_count(void);
 

@@ -35,7 +35,7 @@ bool ukl_leave_jump(unsigned long *ip, unsigned long cx);
 bool ukl_step_into_call(struct pt_regs *regs, unsigned long dr6);
 bool ukl_syscall_entry_step(struct pt_regs *regs);
 unsigned long ukl_syscall_len(struct pt_regs *regs);
-bool ukl_refuse_gs(struct task_struct *task);
+bool ukl_refuse(struct task_struct *task, const char *what);
 bool ukl_emulate_call(const u8 *insn, struct pt_regs *regs);
 u32 ukl_hwcap2(u32 hwcap2);
 bool ukl_patch_int3(struct pt_regs *regs);
@@ -54,6 +54,21 @@ static inline bool ukl_int3(struct pt_regs *regs)
 {
 	return IS_ENABLED(CONFIG_UKL_PATCH) && ukl_task(current) &&
 	       ukl_patch_int3(regs);
+}
+
+/* At CPL 0 the active GS base is the kernel's per-CPU base. */
+static inline bool ukl_refuse_gs(struct task_struct *task)
+{
+	return ukl_refuse(task, "GS, which is the kernel's at CPL 0");
+}
+
+/*
+ * CR4.TSD stops RDTSC at CPL 1 to 3 only (Intel SDM vol. 2, "RDTSC"), and CPUID
+ * faulting is for CPL above 0 (vol. 3, "CPUID Faulting").
+ */
+static inline bool ukl_refuse_trap(void)
+{
+	return ukl_refuse(current, "a trap of RDTSC or CPUID, which CPL 0 has not got");
 }
 
 /* At each context switch, on the CPU that switches: SYSCALL's target. */
@@ -154,6 +169,11 @@ static __always_inline unsigned long ukl_syscall_len(struct pt_regs *regs)
 }
 
 static __always_inline bool ukl_refuse_gs(struct task_struct *task)
+{
+	return false;
+}
+
+static __always_inline bool ukl_refuse_trap(void)
 {
 	return false;
 }
