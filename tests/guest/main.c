@@ -120,25 +120,47 @@ void sleep_ms(unsigned int ms)
 		;
 }
 
+int vectors(void)
+{
+	static int known = -1;
+	unsigned int a, b, c, d, lo, hi;
+	int found = SSE;
+
+	if (known >= 0)
+		return known;
+	if (__get_cpuid(1, &a, &b, &c, &d) && (c & bit_OSXSAVE)) {
+		__asm__("xgetbv" : "=a" (lo), "=d" (hi) : "c" (0));
+		if ((c & bit_AVX) && (lo & 6) == 6)
+			found = AVX;
+		if ((lo & 0xe6) == 0xe6 &&
+		    __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
+		    (b & bit_AVX512BW))
+			found = AVX512;
+	}
+	known = found;
+	return found;
+}
+
+ASM_FN(dirty_sse, ASM_EACH(16, "pcmpeqb %xmm\\r, %xmm\\r") "ret");
+ASM_FN(dirty_avx, ASM_EACH(16, "vpcmpeqb %xmm\\r, %xmm\\r, %xmm\\r\n"
+			   "vinsertf128 $1, %xmm\\r, %ymm\\r, %ymm\\r") "ret");
+ASM_FN(dirty_avx512, ASM_EACH(32, "vpternlogd $255, %zmm\\r, %zmm\\r, %zmm\\r")
+		     ASM_EACH(8, "kxnorq %k\\r, %k\\r, %k\\r") "ret");
+void dirty_sse(void);
+void dirty_avx(void);
+void dirty_avx512(void);
+
 /* Leave nothing as it was in the stack below and in the vector registers. */
 __attribute__((noinline)) void dirty(void)
 {
+	static void (*const registers[])(void) = {
+		[SSE] = dirty_sse, [AVX] = dirty_avx, [AVX512] = dirty_avx512,
+	};
 	volatile char below[1024];
 
 	for (size_t i = 0; i < sizeof(below); i++)
 		below[i] = 0x5a;
-	__asm__ volatile("pcmpeqb %%xmm0, %%xmm0\n"
-			 "movdqa %%xmm0, %%xmm1\n movdqa %%xmm0, %%xmm2\n"
-			 "movdqa %%xmm0, %%xmm3\n movdqa %%xmm0, %%xmm4\n"
-			 "movdqa %%xmm0, %%xmm5\n movdqa %%xmm0, %%xmm6\n"
-			 "movdqa %%xmm0, %%xmm7\n movdqa %%xmm0, %%xmm8\n"
-			 "movdqa %%xmm0, %%xmm9\n movdqa %%xmm0, %%xmm10\n"
-			 "movdqa %%xmm0, %%xmm11\n movdqa %%xmm0, %%xmm12\n"
-			 "movdqa %%xmm0, %%xmm13\n movdqa %%xmm0, %%xmm14\n"
-			 "movdqa %%xmm0, %%xmm15\n"
-			 : : : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",
-			 "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
-			 "xmm12", "xmm13", "xmm14", "xmm15");
+	registers[vectors()]();
 }
 
 void count_tick(int sig, siginfo_t *si, void *uc)

@@ -182,7 +182,7 @@ TEST(patch, vex)
 	long before;
 
 	only_patched();
-	if (!__builtin_cpu_supports("avx"))
+	if (vectors() < AVX)
 		tap_skip("no AVX");
 	before = jumps();
 	for (int i = 0; i < ENOUGH; i++)

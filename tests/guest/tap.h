@@ -79,7 +79,7 @@ void sleep_ms(unsigned int ms);
 
 /*
  * An interval timer that sends SIGALRM. The handler, when none is given,
- * counts in ticks and dirties stack and SSE registers.
+ * counts in ticks and dirties stack and vector registers.
  */
 extern volatile unsigned long ticks;
 void tick_start(unsigned int us, void (*handler)(int, siginfo_t *, void *),
@@ -137,6 +137,24 @@ const struct way *ways(void);
 	__asm__(".pushsection .text\n.p2align 4\n.global " #name "\n"	\
 		".type " #name ",@function\n" #name ":\n" body		\
 		"\n.size " #name ",.-" #name "\n.popsection")
+
+/* @op for each of @n registers; \\r in it is the register's number. */
+#define ASM_EACH(n, op)							\
+	".set reg, 0\n"							\
+	".altmacro\n"							\
+	".macro each_reg r\n"						\
+	op "\n"								\
+	".endm\n"							\
+	".rept " #n "\n"							\
+	"each_reg %reg\n"						\
+	".set reg, reg + 1\n"						\
+	".endr\n"							\
+	".purgem each_reg\n"						\
+	".noaltmacro\n"
+
+/* The vector registers that there are; with AVX512, k0 to k7 of 64 bits, too. */
+enum { SSE, AVX, AVX512 };
+int vectors(void);
 
 /* Self: path, and the other executable for tests with two privileges. */
 extern const char *self_path, *other_path;
