@@ -10,25 +10,18 @@ selftests_dirs='clone3 core exec fchmodat2 futex/functional membarrier mincore o
 	sigaltstack splice syscall_user_dispatch timers vDSO x86'
 selftests_net=
 
-# What takes long
-selftests_left_out()
+selftests_slow()
 {
 	cat <<-END
-		openat2/rename_attack_test
-		pidfd/pidfd_poll_test
-		ptrace/vmaccess
-		timers/inconsistency-check
-		syscall_user_dispatch/sud_benchmark
-		timers/posix_timers
-		timers/threadtest
-		vDSO/vdso_test_chacha
-		x86/syscall_numbering_64
-		x86/sysret_ss_attrs_64
-		timers/nsleep-lat
-		timers/raw_skew
-		timers/set-timer-lat
-		timers/mqueue-lat
-		timers/rtcpie
-		exec/binfmt_script.py
+		openat2/rename_attack_test * is slow
+		pidfd/pidfd_poll_test * is slow
+		ptrace/vmaccess * is slow
+		timers/inconsistency-check * is slow
+		syscall_user_dispatch/sud_benchmark * is slow
+		timers/posix_timers * is slow
+		timers/threadtest * is slow
+		vDSO/vdso_test_chacha * is slow
+		x86/syscall_numbering_64 * is slow
+		x86/sysret_ss_attrs_64 * is slow
 	END
 }

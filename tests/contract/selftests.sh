@@ -1,54 +1,96 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=sh disable=SC2034,SC2154 # variables of contract.sh
+# shellcheck shell=sh disable=SC2034,SC2086,SC2154 # variables of contract.sh, lists
 # the kernel's own selftests, from its source package
 
-suite_packages='cpio libcap-dev libcap-ng-dev libnuma-dev libmnl-dev libpopt-dev'
+suite_packages='cpio libcap-dev libcap-ng-dev libfuse-dev libnuma-dev libmnl-dev libpopt-dev'
 suite_memory=1536
 # They wait for times: those of instructions do not depend on the host's load.
 suite_icount=3
 
 selftests_dirs='acct breakpoints cachestat capabilities clone3 core exec fchmodat2 filelock
-	filesystems filesystems/epoll filesystems/eventfd filesystems/statmount futex/functional ipc
-	kcmp landlock membarrier memfd mincore mm mount mount_setattr move_mount_set_group mqueue net
-	nsfs openat2 perf_events pid_namespace pidfd prctl proc ptrace rlimits rseq sched seccomp
-	sigaltstack size splice sync syscall_user_dispatch timens timers tmpfs tty uevent vDSO x86'
+	filesystems filesystems/epoll filesystems/eventfd filesystems/overlayfs filesystems/statmount
+	futex/functional ipc kcmp landlock membarrier memfd mincore mm mount mount_setattr
+	move_mount_set_group mqueue net net/af_unix nsfs openat2 perf_events pid_namespace pidfd prctl
+	proc ptrace rlimits rseq sched seccomp sigaltstack size splice sync syscall_user_dispatch timens
+	timers tmpfs tty uevent vDSO x86'
 
+# All of net would need a compiler for BPF.
 selftests_net='socket psock_fanout psock_tpacket msg_zerocopy reuseport_addr_any psock_snd txring_overwrite
-	udpgso ip_defrag so_netns_cookie reuseaddr_ports_exhausted reuseport_bpf reuseport_bpf_cpu
+	udpgso so_netns_cookie reuseaddr_ports_exhausted reuseport_bpf reuseport_bpf_cpu
 	reuseport_bpf_numa reuseport_dualstack reuseaddr_conflict tls tun tap epoll_busy_poll bind_bhash
 	netlink-dumps sk_bind_sendto_listen sk_connect_zero_addr sk_so_peek_off so_incoming_cpu
-	ip_local_port_range bind_wildcard bind_timewait'
+	ip_local_port_range bind_wildcard bind_timewait tcp_inq tcp_fastopen_backup_key'
 
-# Programs that are no tests here: measurements that take minutes, what needs a
-# device or another system. DIR/PROGRAM, each with its reason.
+# What is no test here: a pattern for DIR/PROGRAM, with which libraries ("*" is
+# all, "musl" is linked as well), and why. A program that is not named here has to
+# be built. docs/contract.md has the same by reason.
 selftests_left_out()
 {
 	cat <<-END
-		breakpoints/step_after_suspend_test suspends the machine
-		exec/binfmt_script.py needs Python
-		rseq/param_test_benchmark measures
-		rseq/param_test_mm_cid_benchmark measures
-		seccomp/seccomp_benchmark measures
-		size/get_size process 1 only
-		timers/nsleep-lat measures
-		timers/raw_skew two minutes of the clock's skew, which an emulator makes up
-		timers/set-timer-lat measures
-		timers/mqueue-lat measures
-		timers/rtcpie needs the CMOS clock
-		mqueue/mq_perf_tests measures
-		uevent/uevent_filtering forks for minutes
+		breakpoints/step_after_suspend_test * suspends the machine
+		exec/binfmt_script.py * needs Python
+		filesystems/binderfs/* * CONFIG_ANDROID_BINDERFS is not set
+		filesystems/dnotify_test * shows how to use dnotify, and checks nothing
+		filesystems/fat/* * CONFIG_VFAT_FS is not set
+		futex/functional/run.sh * calls what is called here one by one
+		memfd/run_*.sh * calls what is called here one by one
+		mm/hmm-tests * CONFIG_TEST_HMM is not set
+		mm/hugetlb-read-hwpoison * CONFIG_MEMORY_FAILURE is not set
+		mm/hugetlb-soft-offline * CONFIG_MEMORY_FAILURE is not set
+		mm/write_to_hugetlbfs * CONFIG_CGROUP_HUGETLB is not set
+		mqueue/mq_perf_tests * measures
+		net/tcp_ao/* * CONFIG_TCP_AO is not set
+		net/tcp_mmap * measures
+		net/run_* * calls what is called here one by one
+		net/*.sh * tests the network by ip, tc, ping and the like
+		net/*.py * needs Python
+		rseq/param_test*_benchmark * measures
+		rseq/run_param_test.sh * calls what is called here one by one
+		seccomp/seccomp_benchmark * measures
+		size/get_size * runs as process 1 only
+		timers/mqueue-lat * measures
+		timers/nsleep-lat * measures
+		timers/raw_skew * looks for minutes at the skew of a clock that the emulator makes up
+		timers/rtcpie * needs the CMOS clock
+		timers/set-timer-lat * measures
+		uevent/uevent_filtering * forks for minutes
+		x86/ldt_gdt_64 * CONFIG_MODIFY_LDT_SYSCALL is not set
+		x86/ptrace_syscall_64 * CONFIG_IA32_EMULATION is not set
+		x86/*_32 * CONFIG_IA32_EMULATION is not set
+		capabilities/* musl needs libcap-ng
+		memfd/fuse_mnt musl needs libfuse
+		x86/amx_64 musl needs glibc's struct _fpx_sw_bytes
+		rseq/librseq.so musl is a part of each program
 	END
 }
 
-# Invocations that are in scripts there: NAME SECONDS COMMAND. Programs of these
-# directories are not listed otherwise.
+# What does not work as it is: a file, with which libraries, what sed does to the
+# copy of it. BusyBox' shell takes its own ip for that of iproute2.
+selftests_mends()
+{
+	cat <<-'END'
+		net/in_netns.sh * 1s/sh$/bash/
+		net/tls.c * s/^\t.*struct tls_crypto_info_keys \*tls12)$/\tstruct tls_crypto_info_keys *tls12, ...)/
+		mm/khugepaged.c * s/^#include "vm_util.h"/#include "..\/kselftest.h"\n&/
+		net/reuseport_bpf_numa.c * s/^#include <error.h>/&\n#include <stdbool.h>/
+		net/psock_snd.c musl /linux.virtio_net.h/d; s/^#include <net.ethernet.h>/&\n#include <linux\/virtio_net.h>/
+		timers/posix_timers.c musl s/sev\._sigev_un\._tid/sev.sigev_notify_thread_id/
+		vDSO/vdso_test_getrandom.c musl s/sysconf(_SC_LEVEL1_DCACHE_LINESIZE)/64/
+		openat2/Makefile musl /-fsanitize\|-static-lib/s/-fsanitize[^ ]*\|-static-lib[^ ]*//g
+		fchmodat2/Makefile musl /-fsanitize\|-static-lib/s/-fsanitize[^ ]*\|-static-lib[^ ]*//g
+	END
+}
+
+# Invocations with arguments, as scripts there have them, and of programs that are
+# not called tests there: NAME SECONDS COMMAND
 selftests_commands()
 {
-	cat <<-END
+	cat <<-'END'
 		mm/hugepage-mmap 120 ./hugepage-mmap
 		mm/hugepage-shm 120 ./hugepage-shm
 		mm/map_hugetlb 120 ./map_hugetlb
 		mm/hugepage-mremap 120 ./hugepage-mremap
+		mm/hugepage-vmemmap 120 ./hugepage-vmemmap
 		mm/hugetlb-madvise 120 ./hugetlb-madvise
 		mm/hugetlb_dio 120 ./hugetlb_dio
 		mm/hugetlb_fault_after_madv 120 ./hugetlb_fault_after_madv
@@ -89,6 +131,7 @@ selftests_commands()
 		mm/mseal_test 120 ./mseal_test
 		mm/seal_elf 120 ./seal_elf
 		mm/droppable 120 ./droppable
+		mm/virtual_address_range 300 ./virtual_address_range
 		mm/transhuge-stress 120 ./transhuge-stress -d 10
 		net/socket 120 ./socket
 		net/psock_fanout 120 ./psock_fanout
@@ -96,99 +139,197 @@ selftests_commands()
 		net/txring_overwrite 120 ./txring_overwrite
 		net/reuseport_addr_any 120 ./reuseport_addr_any
 		net/reuseaddr_ports_exhausted 120 ./reuseaddr_ports_exhausted.sh
-		net/ip_local_port_range 120 ./ip_local_port_range.sh
+		net/ip_local_port_range 120 bash ./ip_local_port_range.sh
 		net/so_netns_cookie 120 ./so_netns_cookie
-		net/bind_bhash 120 ./bind_bhash 6000 ipv4 127.0.0.1
-		net/udpgso 120 ./udpgso.sh
-		net/ip_defrag 120 ./ip_defrag.sh
+		net/bind_bhash 120 ulimit -n 32768; ./bind_bhash 6000 ipv4 127.0.0.1
+		net/udpgso 120 bash ./udpgso.sh
 		net/msg_zerocopy-tcp 120 bash ./msg_zerocopy.sh
+		net/tls 120 ./tls -T mutliproc_even -T mutliproc_readers -T mutliproc_writers -T mutliproc_sendpage_even -T mutliproc_sendpage_readers -T mutliproc_sendpage_writers
+		net/psock_snd 120 ./psock_snd.sh
+		net/tcp_inq-4 60 ./tcp_inq -4
+		net/tcp_inq-6 60 ./tcp_inq -6
+		net/tcp_fastopen_backup_key 120 ./tcp_fastopen_backup_key.sh
 		splice/default_file_splice_read 120 ./default_file_splice_read.sh
 		splice/short_splice_read 120 ./short_splice_read.sh
 		sync/sync_test 120 ./sync_test
-		rseq/param_test 200 ./param_test -T s -r 200 -t 4; ./param_test -T l -r 200 -t 4; ./param_test -T b -r 200 -t 4; ./param_test -T i -r 200 -t 4
-		futex/requeue_pi 120 ./futex_requeue_pi -b -l -o
+		memfd/memfd_test 60 ./memfd_test
+		memfd/memfd_test-hugetlbfs 60 ./memfd_test hugetlbfs
+		memfd/fuse_test 60 mkdir -p mnt; ./fuse_mnt mnt && ./fuse_test mnt/memfd; s=$?; umount mnt; exit $s
+		memfd/fuse_test-hugetlbfs 60 mkdir -p mnt; ./fuse_mnt mnt && ./fuse_test mnt/memfd hugetlbfs; s=$?; umount mnt; exit $s
+		mount/unprivileged-remount-test 60 ./run_unprivileged_remount.sh
+		mount/nosymfollow-test 60 ./run_nosymfollow.sh
+		move_mount_set_group/move_mount_set_group_test 60 ./move_mount_set_group_test
+		filesystems/devpts_pts 60 script -qec ./devpts_pts /dev/null
 		nolibc/nolibc-test 120 ./nolibc-test
 	END
+	for prog in param_test param_test_compare_twice param_test_mm_cid param_test_mm_cid_compare_twice; do
+		for kind in s l b 'b -M' m 'm -M' i r; do
+			echo "rseq/$prog-$kind" 60 "./$prog -T $kind -r 200 -t 4"
+		done
+	done | sed 's/ -M/-M/'
+	for args in '' -b '-b -l' '-b -o' -l -o '-b -l -t 5000' '-l -t 5000' '-b -l -t 500000' '-l -t 500000' \
+		'-b -t 5000' '-t 5000' '-b -t 500000' '-t 500000' '-b -o -t 5000' '-b -o -t 500000' \
+		'-b -l -t 2000000000' '-l -t 2000000000'; do
+		echo "futex/functional/futex_requeue_pi$(echo "$args" | tr -d ' ') 60 ./futex_requeue_pi $args"
+	done
 }
 
-# One of the directories, in $tree, once
+# What takes too long for a suite that is a part of this one, like selftests_left_out
+selftests_slow()
+{
+	:
+}
+
+# selftests_make DIR WORD...: make there
 selftests_make()
 {
-	stamp=$tree/.done-$(echo "$1" | tr / -)
-	[ ! -f "$stamp" ] || return 0
-	touch "$stamp"
-	goals=all
-	# All would need a compiler for BPF.
-	[ "$1" != net ] || goals=$(for prog in $selftests_net; do echo "$tree/tools/testing/selftests/net/$prog"; done)
-	# shellcheck disable=SC2086 # a list
-	make -C "$tree/tools/testing/selftests/$1" -k -j"$JOBS" CC="$CC" OUTPUT="$tree/tools/testing/selftests/$1" \
-		KHDR_INCLUDES="-isystem $BUILD/contract/headers/usr/include" $goals
+	where=$tree/tools/testing/selftests/$1
+	shift
+	make -C "$where" CC="$CC" OUTPUT="$where" KHDR_INCLUDES="-isystem $headers" "$@"
+}
+
+# selftests_names DIR VARIABLE...: of its Makefile
+selftests_names()
+{
+	where=$1
+	shift
+	# shellcheck disable=SC2016 # for make
+	selftests_make "$where" -s --no-print-directory --eval="names: ; @echo $(printf '$(%s) ' "$@")" names
+}
+
+# selftests_tree: the sources in $tree, and what $CC needs to build them with musl.
+# Links to files, until something changes them.
+selftests_tree()
+{
+	id="$(cat "$BUILD/src/.linux") $($CC --version | head -n 1) $libc_stamp $(
+		{ selftests_mends; find "$ROOT/tests/contract/musl" -type f -exec cat {} +; } | cksum)"
+	if [ "$(cat "$tree/.id" 2>/dev/null)" != "$id" ]; then
+		rm -rf "$tree" "$LOGDIR/contract-$build.log"
+		mkdir -p "$tree/lib"
+		(cd "$stock" && cp -al --parents tools scripts include/uapi include/linux include/vdso mm/gup_test.h \
+			arch/x86/include arch/x86/entry "$tree")
+		selftests_mends | while read -r file who script; do
+			[ "$who" = '*' ] || [ "$who" = "$library" ] || continue
+			file=tools/testing/selftests/$file
+			sed -i "$script" "$tree/$file"
+			! cmp -s "$stock/$file" "$tree/$file" || die "contract: there is nothing to mend in $file: see selftests_mends"
+		done
+		logged "contract-nolibc-$build" $CC -Os -static -nostdlib -include "$tree/tools/include/nolibc/nolibc.h" \
+			-o "$tree/tools/testing/selftests/nolibc/nolibc-test" \
+			"$tree/tools/testing/selftests/nolibc"/nolibc-test*.c -lgcc
+	fi
+	if [ "$library" = musl ]; then
+		CC="$CC -D_GNU_SOURCE= -include $ROOT/tests/contract/musl/compat.h -isystem $ROOT/tests/contract/musl"
+		CC="$CC -isystem $headers -L$tree/lib"
+		# Our headers have what is needed of libcap and libnuma; librseq is a shared
+		# object there; and the tests that need libpopt are left out, not the others.
+		rseq=$tree/tools/testing/selftests/rseq
+		logged "contract-rseq-$build" $CC -O2 -I"$rseq" -I"$tree/tools/include" -c -o "$tree/lib/rseq.o" "$rseq/rseq.c"
+		ar rcs "$tree/lib/librseq.a" "$tree/lib/rseq.o"
+		for lib in cap numa popt; do
+			ar rcs "$tree/lib/lib$lib.a"
+		done
+	fi
+	echo "$id" >"$tree/.id"
+}
+
+# selftests_missing DIR NAME: whether it is left out; else it has to be there
+selftests_missing()
+{
+	while read -r pattern who _; do
+		# shellcheck disable=SC2254 # a pattern
+		case $who:$1/${2##*/} in
+		\*:$pattern | "$library":$pattern) return 0 ;;
+		esac
+	done <"$work/left-out"
+	[ ! -e "$tree/tools/testing/selftests/$1/${2##*/}" ] || return 1
+	reason=$(selftests_make "$1" "$2" 2>&1) && return 1
+	reason=$(echo "$reason" | grep -m 1 -E 'error|undefined|cannot find|unilinux:|No rule') || :
+	die "contract: $1/${2##*/} does not compile ($build): $reason"
+}
+
+# selftests_rows: the tests, a line for each
+selftests_rows()
+{
+	for dir in $selftests_dirs; do
+		case $dir in
+		mm) tests=TEST_GEN_FILES helpers= ;;
+		net) tests='TEST_GEN_PROGS TEST_PROGS' helpers=$selftests_net ;;
+		*) tests='TEST_GEN_PROGS TEST_CUSTOM_PROGS TEST_PROGS' helpers=$(selftests_names "$dir" TEST_GEN_FILES TEST_GEN_PROGS_EXTENDED) ;;
+		esac
+		for prog in $helpers; do
+			selftests_missing "$dir" "$prog" || :
+		done
+		tests=$(selftests_names "$dir" $tests)
+		for prog in $tests; do
+			! grep -q "^$dir/[^/ ]* .*\./${prog##*/}\([ ;]\|\$\)" "$work/commands" || continue
+			! selftests_missing "$dir" "$prog" || continue
+			prog=${prog##*/}
+			if [ "$dir" = mm ] || [ "$(head -c 4 "$tree/tools/testing/selftests/$dir/$prog" | tail -c 3)" != ELF ]; then
+				die "contract: $dir/$prog needs a line in selftests_commands or selftests_left_out"
+			fi
+			case $dir/$prog in
+			timers/* | seccomp/* | landlock/* | */pidfd_test | */epoll_wakeup_test | */rename_attack_test | \
+				rseq/basic_percpu_ops* | */vdso_test_chacha) seconds=300 ;;
+			*) seconds=60 ;;
+			esac
+			echo "$dir/$prog $seconds /contract/selftests/$dir ./$prog"
+		done
+	done
+	while read -r name seconds command; do
+		dir=${name%/*}
+		echo "$selftests_dirs nolibc" | grep -qw "$dir" || continue
+		for word in $command; do
+			case $word in
+			./*.sh) ;;
+			./*) ! selftests_missing "$dir" "${word%;}" || continue 2 ;;
+			esac
+		done
+		echo "$name $seconds /contract/selftests/$dir $command"
+	done <"$work/commands"
 }
 
 suite_build()
 {
 	stock=$BUILD/src/linux-stock
 	tree=$BUILD/contract/src-$build
+	headers=$BUILD/contract/headers/usr/include
+	library=musl
+	[ "$build" != glibc ] || library=glibc
 	"$ROOT/scripts/fetch.sh" linux
-	[ -d "$BUILD/contract/headers/usr/include/linux" ] || {
+	[ -d "$headers/linux" ] || {
 		mkdir -p "$BUILD/contract/headers"
 		logged contract-headers make -C "$stock" O="$BUILD/contract/headers" ARCH=x86_64 headers
 	}
-	id="$(cat "$BUILD/src/.linux") $($CC --version | head -n 1) $libc_stamp"
-	if [ "$(cat "$tree/.id" 2>/dev/null)" != "$id" ]; then
-		rm -rf "$tree"
-		mkdir -p "$tree"
-		# Hard links: what is built are new files.
-		(cd "$stock" && cp -al --parents tools scripts include/uapi include/linux mm/gup_test.h \
-			arch/x86/include arch/x86/entry "$tree")
-		$CC -Os -static -nostdlib -include "$tree/tools/include/nolibc/nolibc.h" \
-			-o "$tree/tools/testing/selftests/nolibc/nolibc-test" \
-			"$tree/tools/testing/selftests/nolibc"/nolibc-test*.c -lgcc \
-			>"$LOGDIR/contract-nolibc-$build.log" 2>&1 || :
-		echo "$id" >"$tree/.id"
-	fi
+	selftests_tree
 	for dir in $selftests_dirs; do
-		selftests_make "$dir" || :
+		stamp=$tree/.done-$(echo "$dir" | tr / -)
+		[ ! -f "$stamp" ] || continue
+		touch "$stamp"
+		goals=all
+		[ "$dir" != net ] || goals=$(printf "$tree/tools/testing/selftests/net/%s " $selftests_net)
+		[ "$dir$library" != rseqmusl ] || goals='all TEST_GEN_PROGS_EXTENDED='
+		# What is missing is told below.
+		selftests_make "$dir" -k -j"$JOBS" $goals || :
 	done >>"$LOGDIR/contract-$build.log" 2>&1
 
 	cat >"$root/contract/list" <<-END
-		#!mkdir -p /dev/pts /dev/shm /dev/mqueue; mount -t devpts devpts /dev/pts
+		#!mkdir -p /dev/pts /dev/shm /dev/mqueue /run; mount -t devpts devpts /dev/pts
 		#!mount -t tmpfs -o mode=1777 tmpfs /dev/shm; mount -t mqueue mqueue /dev/mqueue
 		#!mount -t cgroup2 cgroup2 /sys/fs/cgroup; mount -t debugfs debugfs /sys/kernel/debug
 		#!ip link set lo up; echo 96 >/proc/sys/vm/nr_hugepages
 	END
-	selftests_left_out >"$work/left-out"
-	{
-		for dir in $selftests_dirs; do
-			case $dir in
-			mm) continue ;;
-			esac
-			make -s -C "$tree/tools/testing/selftests/$dir" CC="$CC" COLLECTION="$dir" emit_tests 2>/dev/null |
-				sed -n "s,^$dir:,,p" | while read -r prog; do
-				seconds=60
-				case $dir in
-				timers | seccomp | landlock) seconds=300 ;;
-				esac
-				echo "$dir/$prog $seconds ./$prog"
-			done
-		done
-		selftests_commands
-	} | while read -r name seconds command; do
-		dir=${name%/*}
-		[ "$name" != futex/requeue_pi ] || dir=futex/functional
-		echo "$selftests_dirs nolibc" | grep -qw "$dir" || continue
-		# Only what was built: programs, and scripts that are named above.
-		prog=${command#bash }
-		prog=$(readlink -f "$tree/tools/testing/selftests/$dir/${prog%%[ ;]*}")
-		[ -f "$prog" ] || continue
-		if [ "$(head -c 4 "$prog" | tail -c 3)" != ELF ]; then
-			selftests_commands | grep -q "^$name " || continue
-		fi
-		! grep -qw "^$name" "$work/left-out" || continue
-		echo "$name $seconds /contract/selftests/$dir $command"
-	done | awk '!seen[$1]++' >>"$root/contract/list"
+	{ selftests_left_out; selftests_slow; } >"$work/left-out"
+	selftests_commands >"$work/commands"
+	selftests_rows >>"$root/contract/list"
 
 	# The directories as they are, with scripts and links, but the sources.
+	cp "$(command -v nstat)" "$(command -v script)" "$root/usr/bin"
+	# glibc looks for it when a thread ends.
+	[ "$library" = musl ] || {
+		mkdir -p "$root/lib/x86_64-linux-gnu"
+		cp "$(gcc -print-file-name=libgcc_s.so.1)" "$root/lib/x86_64-linux-gnu"
+	}
 	mkdir -p "$root/contract/selftests"
 	(cd "$tree/tools/testing/selftests" && for dir in $selftests_dirs nolibc kselftest net/lib; do
 		find "$dir" -maxdepth 1 \( -type f -o -type l \) ! -name '*.[cohS]' ! -name '*.o.d' -size -20000k

@@ -83,3 +83,19 @@ bad=$(git ls-files -co --exclude-standard | grep -vE '^(LICENSES/|COPYING$|patch
 	[ ! -f "$f" ] || head -n 5 "$f" | grep -q 'SPDX-License-Identifier: ' || echo "$f"
 done | paste -sd' ')
 is "SPDX header in every file" "$bad" ""
+
+# shellcheck source=tests/contract/selftests.sh
+left_out=$(. "$ROOT/tests/contract/selftests.sh" && selftests_left_out | awk '
+	{
+		program = $1
+		reason = ($2 == "*" ? "" : "with " $2 ": ") substr($0, length($1 $2) + 3)
+		if (!(reason in programs))
+			reasons[++n] = reason
+		programs[reason] = programs[reason] (programs[reason] == "" ? "" : ", ") "`" program "`"
+	}
+	END {
+		for (i = 1; i <= n; i++)
+			print "| " reasons[i] " | " programs[reasons[i]] " |"
+	}')
+is "docs/contract.md: what the selftests leave out" \
+	"$(sed -n '/^| left out because it | programs |$/,/^$/p' docs/contract.md | sed '1,2d;/^$/d')" "$left_out"
