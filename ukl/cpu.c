@@ -9,8 +9,11 @@
 #include <asm/apic.h>
 #include <asm/cpufeature.h>
 #include <asm/cpuid.h>
+#include <asm/fpu/types.h>
+#include <asm/fpu/xcr.h>
 #include <asm/msr.h>
 #include <asm/processor.h>
+#include <asm/tlbflush.h>
 #include <asm/timer.h>
 #include <asm/tsc.h>
 #include <asm/x86_init.h>
@@ -63,6 +66,19 @@ static unsigned long __init tcg_calibrate_tsc(void)
 	return khz;
 }
 
+/*
+ * QEMU translates code again when one of these bits changes, as fpu__init_cpu()
+ * does after a third of the boot: set them as that will.
+ */
+static void __init keep_translations(void)
+{
+	cr4_set_bits(X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT);
+	if (boot_cpu_has(X86_FEATURE_XSAVE) && boot_cpu_has(X86_FEATURE_AVX)) {
+		cr4_set_bits(X86_CR4_OSXSAVE);
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, XFEATURE_MASK_FPSSE | XFEATURE_MASK_YMM);
+	}
+}
+
 /**
  * ukl_early_cpu_init() - adapt the boot CPU to applications at CPL 0
  *
@@ -91,6 +107,7 @@ void __init ukl_early_cpu_init(void)
 		 * become a system call.
 		 */
 		setup_force_cpu_cap(X86_FEATURE_TSC_RELIABLE);
+		keep_translations();
 #ifdef CONFIG_X86_IO_APIC
 		/* Takes ten ticks to find what a virtual machine has not got. */
 		no_timer_check = 1;
