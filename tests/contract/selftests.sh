@@ -70,6 +70,7 @@ selftests_mends()
 {
 	cat <<-'END'
 		net/in_netns.sh * 1s/sh$/bash/
+		net/udpgso.sh * 1s/sh$/bash/
 		net/tls.c * s/^\t.*struct tls_crypto_info_keys \*tls12)$/\tstruct tls_crypto_info_keys *tls12, ...)/
 		mm/khugepaged.c * s/^#include "vm_util.h"/#include "..\/kselftest.h"\n&/
 		net/reuseport_bpf_numa.c * s/^#include <error.h>/&\n#include <stdbool.h>/
@@ -139,16 +140,16 @@ selftests_commands()
 		net/txring_overwrite 120 ./txring_overwrite
 		net/reuseport_addr_any 120 ./reuseport_addr_any
 		net/reuseaddr_ports_exhausted 120 ./reuseaddr_ports_exhausted.sh
-		net/ip_local_port_range 120 bash ./ip_local_port_range.sh
+		net/ip_local_port_range 120 ./ip_local_port_range.sh
 		net/so_netns_cookie 120 ./so_netns_cookie
 		net/bind_bhash 120 ulimit -n 32768; ./bind_bhash 6000 ipv4 127.0.0.1
-		net/udpgso 120 bash ./udpgso.sh
+		net/udpgso 120 ./udpgso.sh
 		net/msg_zerocopy-tcp 120 bash ./msg_zerocopy.sh
-		net/tls 120 ./tls -T mutliproc_even -T mutliproc_readers -T mutliproc_writers -T mutliproc_sendpage_even -T mutliproc_sendpage_readers -T mutliproc_sendpage_writers
+		net/tls 120 ./tls -T rekey -T rekey_fail -T splice_rekey -T mutliproc_even -T mutliproc_readers -T mutliproc_writers -T mutliproc_sendpage_even -T mutliproc_sendpage_readers -T mutliproc_sendpage_writers
 		net/psock_snd 120 ./psock_snd.sh
 		net/tcp_inq-4 60 ./tcp_inq -4
 		net/tcp_inq-6 60 ./tcp_inq -6
-		net/tcp_fastopen_backup_key 120 ./tcp_fastopen_backup_key.sh
+		net/tcp_fastopen_backup_key 240 ./tcp_fastopen_backup_key.sh
 		splice/default_file_splice_read 120 ./default_file_splice_read.sh
 		splice/short_splice_read 120 ./short_splice_read.sh
 		sync/sync_test 120 ./sync_test
