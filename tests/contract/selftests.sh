@@ -2,7 +2,7 @@
 # shellcheck shell=sh disable=SC2034,SC2086,SC2154 # variables of contract.sh, lists
 # the kernel's own selftests, from its source package
 
-suite_packages='cpio libcap-dev libcap-ng-dev libfuse-dev libnuma-dev libmnl-dev libpopt-dev'
+suite_packages='cpio ethtool libcap-dev libcap-ng-dev libfuse-dev libnuma-dev libmnl-dev libpopt-dev'
 suite_memory=1536
 # They wait for times: those of instructions do not depend on the host's load.
 suite_icount=3
@@ -145,7 +145,7 @@ selftests_commands()
 		net/bind_bhash 120 ulimit -n 32768; ./bind_bhash 6000 ipv4 127.0.0.1
 		net/udpgso 120 ./udpgso.sh
 		net/msg_zerocopy-tcp 120 bash ./msg_zerocopy.sh
-		net/tls 120 ./tls -T rekey -T rekey_fail -T splice_rekey -T mutliproc_even -T mutliproc_readers -T mutliproc_writers -T mutliproc_sendpage_even -T mutliproc_sendpage_readers -T mutliproc_sendpage_writers
+		net/tls 120 ./tls -T nonblocking -T rekey -T rekey_fail -T splice_rekey -T mutliproc_even -T mutliproc_readers -T mutliproc_writers -T mutliproc_sendpage_even -T mutliproc_sendpage_readers -T mutliproc_sendpage_writers
 		net/psock_snd 120 ./psock_snd.sh
 		net/tcp_inq-4 60 ./tcp_inq -4
 		net/tcp_inq-6 60 ./tcp_inq -6
@@ -325,7 +325,7 @@ suite_build()
 	selftests_rows >>"$root/contract/list"
 
 	# The directories as they are, with scripts and links, but the sources.
-	cp "$(command -v nstat)" "$(command -v script)" "$root/usr/bin"
+	cp /usr/sbin/ethtool "$(command -v nstat)" "$(command -v script)" "$root/usr/bin"
 	# glibc looks for it when a thread ends.
 	[ "$library" = musl ] || {
 		mkdir -p "$root/lib/x86_64-linux-gnu"
