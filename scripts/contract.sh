@@ -271,7 +271,7 @@ results()
 			next
 		}
 		/^\[ *[0-9]+\.[0-9]+\] / && /BUG:|WARNING:|Oops|Kernel panic|general protection fault|double fault|stall|soft lockup|INFO: task/ {
-			if (complaint == "" && !/ukl: crash: /)
+			if (complaint == "" && !/ukl: crash: |traps: /)
 				complaint = $0
 		}
 		/^\|(not )?ok [0-9]+/ {
