@@ -7,7 +7,6 @@
  */
 #include "tap.h"
 #include <asm/prctl.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stddef.h>
@@ -73,7 +72,7 @@ CALL(call, ASM_CALL);
 SITE(getppid, 110);
 SITE(umask, 95);
 SITE(lseek, 8);
-SITE(futex, 202);
+SITE(mmap, 9);
 SITE(bad, 400);
 SITE(arch_prctl, 158);
 STEPS(any, "mov step_number(%rip), %rax\n" AT(any, "syscall\n"));
@@ -93,8 +92,8 @@ static const struct call {
 	{ "getgroups", SYS_getgroups, SAME },
 	{ "lseek", SYS_lseek, OFFSET },
 	{ "rt_sigprocmask", SYS_rt_sigprocmask, SAME },
-	{ "prctl", SYS_prctl, SAME },
-	{ "futex", SYS_futex, SAME },
+	{ "waitid", SYS_waitid, SAME },
+	{ "mmap", SYS_mmap, SAME },
 	{ "no call", 400, SAME },
 	{ "arch_prctl", SYS_arch_prctl, SAME },
 };
@@ -116,7 +115,7 @@ static struct site {
 	NAMED(getppid, 110, 1),
 	NAMED(umask, 95, 1),
 	NAMED(lseek, 8, 1),
-	NAMED(futex, 202, 1),
+	NAMED(mmap, 9, 1),
 	NAMED(bad, 400, 1),
 	NAMED(arch_prctl, 158, 1),
 	NAMED(any, -1, 1),
@@ -127,7 +126,7 @@ static struct site {
 static uint64_t seed = 0x2545f4914f6cdd1d;
 static const struct site *site;
 static const struct call *call;
-static long word, fs;
+static long fs;
 
 /* What a tracer has to know as well. */
 static struct state {
@@ -167,14 +166,13 @@ static void set_up(const struct site *s, const struct call *c)
 		st->regs.arg[2] = (long)&old;
 		st->regs.arg[3] = 8;
 		break;
-	case SYS_prctl:
-		st->regs.arg[0] = PR_GET_DUMPABLE;
-		st->expected = prctl(PR_GET_DUMPABLE);
+	/* Refused at once: such a one is in its thunk for the most part. */
+	case SYS_waitid:
+		st->expected = -EINVAL;
 		break;
-	case SYS_futex:
-		st->regs.arg[0] = (long)&word;
-		st->regs.arg[1] = FUTEX_WAKE;
-		st->regs.arg[2] = 1;
+	case SYS_mmap:
+		st->regs.arg[5] = 1;
+		st->expected = -EINVAL;
 		break;
 	case SYS_arch_prctl:
 		st->regs.arg[0] = ARCH_GET_FS;
@@ -478,4 +476,32 @@ TEST_IN(steps, attach, 100)
 				EXPECT_SIGNAL(pid, SIGKILL);
 			}
 		}
+}
+
+/* One tracer that stops it often. Jumps would end with the first stop. */
+TEST_IN(steps, interrupt, 100)
+{
+	const struct site *s = &sites[0];
+
+	while (s->fn != step_call)
+		s++;
+	if (!usable(s, &calls[0]))
+		tap_skip("not at CPL 0");
+	one_cpu();
+	CHECK(!prctl(PR_SET_TIMERSLACK, 1));
+	for (size_t k = 0; k < CALLS; k++) {
+		pid_t pid;
+
+		set_up(s, &calls[k]);
+		pid = caller();
+		CHECK(!ptrace(PTRACE_SEIZE, pid, 0, 0));
+		for (int n = 0; n < 300; n++) {
+			usleep(20 + rnd(&seed) % 20);
+			CHECK(!ptrace(PTRACE_INTERRUPT, pid, 0, 0));
+			check_stop(pid);
+			CHECK(!ptrace(PTRACE_CONT, pid, 0, 0));
+		}
+		kill(pid, SIGKILL);
+		EXPECT_SIGNAL(pid, SIGKILL);
+	}
 }
