@@ -7,6 +7,8 @@
  *	dies		only at ring 3, takes the machine along at CPL 0
  *	hangs		nowhere
  *	unsteady	at CPL 0 from the second time on
+ *	says		says at CPL 0 that it did not do all
+ *	warns		the kernel warns of it at CPL 0
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -32,6 +34,16 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "hangs"))
 		for (;;)
 			pause();
+	if (!strcmp(what, "says") && !(cs & 3))
+		puts("something was skipped");
+	if (!strcmp(what, "warns") && !(cs & 3)) {
+		char text[40];
+		int fd = open("/dev/kmsg", O_WRONLY);
+
+		snprintf(text, sizeof(text), "WARNING: process %d\n", getpid());
+		if (write(fd, text, strlen(text)) < 0)
+			return 1;
+	}
 	if (!strcmp(what, "unsteady"))
 		return !(cs & 3) && !before;
 	return 0;

@@ -14,14 +14,102 @@ compare()
 	shows "$1: comes to its end" "$OUT/$1" '^[0-9]+ passed, [0-9]+ failed'
 }
 
+# parsed SUITE: of a guest's output, the results
+parsed()
+{
+	printf '1\n2\n3\n' >"$OUT/numbers"
+	awk -v suite="$1" -f "$ROOT/tests/contract/results.awk" "$OUT/numbers" - | tr '\t' '|'
+}
+
+is "results: TAP, and a complaint behind the end of a program" "$(parsed selftests <<-'END'
+	@@ failed: mount
+	@@ 1 tap
+	|ok 1 one # SKIP none
+	|ok 2 pid 71
+	|ok 2 pid 72
+	|not ok 3 three
+	|ok 4 four # XFAIL known
+	|# SKIP
+	@@ 1 tap exit 1 5
+	[    1.5] BUG: at ffffffff81000000
+	@@ 2 next
+	@@ 2 next exit 0 5
+	@@ 4 other
+	@@ 4 other exit 0 5
+	@@ 3 died
+	|ok 1 a
+	@@ 3 died dead 0
+	END
+)" "@@ failed: mount|bad|
+tap: 1 one|skip|
+tap: 2 pid n|pass|
+tap: 2 pid n (2)|pass|
+tap: 3 three|fail|
+tap: 4 four|said|
+tap|fail|exit 1
+next|pass|exit 0
+next: kernel: BUG: at n|bad|[    1.5] BUG: at ffffffff81000000
+died: 1 a|pass|
+died|fail|the guest died
+died: kernel: the guest died|bad|the guest died"
+
+is "results: x86's, uffd's, what is said" "$(parsed selftests <<-'END'
+	@@ 1 x86
+	|[RUN] a
+	|[OK]	a at 0x1000
+	|[FAIL]	b
+	|[SKIP]	c
+	|1 getpid = 5  [OK]
+	@@ 1 x86 exit 0 5
+	@@ 2 uffd
+	|Testing a on anon... done
+	|Testing b on shmem... skipped [reason: none]
+	@@ 2 uffd exit 0 5
+	@@ 3 quiet
+	|FATAL ERROR, rdtsc() succeeded
+	@@ processes that cannot be killed
+	@@ 3 quiet exit 0 5
+	END
+)" "x86: a at n|pass|
+x86: b|fail|
+x86: c|skip|
+x86:  1 getpid|pass|
+x86|pass|exit 0
+uffd: a on anon|pass|
+uffd: b on shmem|skip|
+uffd|pass|exit 0
+quiet|said|FATAL ERROR, rdtsc() succeeded
+quiet: kernel: @@ processes that cannot be killed|bad|@@ processes that cannot be killed"
+is "results: Python's" "$(parsed cpython <<-'END'
+	@@ 1 test_a
+	|test_x (test.test_a.B.test_x) ... ok
+	|test_y (test.test_a.B.<locals>.test_y) ... output
+	|0.04s FAIL
+	|0.02s test_z (test.test_a.B.test_z) ... 0.1s ok
+	|  test_s (test.test_a.B.test_s) (i=1) ... skipped 'no'
+	|  test_s (test.test_a.B.test_s) (i=2) ... FAIL
+	|Doctest: test.test_a ... ok
+	@@ 1 test_a exit 2 5
+	@@ 2 test_b
+	|test_b skipped -- no network
+	@@ 2 test_b exit 0 5
+	END
+)" "test_a: test_x test.test_a.B.test_x|pass|
+test_a: test_y test.test_a.B.<locals>.test_y|fail|
+test_a: test_z test.test_a.B.test_z|pass|
+test_a: test_s test.test_a.B.test_s|fail|
+test_a: Doctest: test.test_a|pass|
+test_a|fail|exit 2
+test_b|skip|exit 0"
+
 # Programs that must differ, or else nothing here means anything.
 compare control
 is "control: exit status" "$status" 1
-for name in differs 'differs: 2 ring n' dies unsteady; do
+for name in differs 'differs: 2 ring n' dies 'dies: kernel: the guest died' unsteady says 'warns: kernel: WARNING: process n'; do
 	is "control: '$name' differs by SYSCALL and linked" \
 		"$(grep -c "^ *DIFFERS *$name	" "$OUT/control")" 2
 done
-is "control: nothing else differs" "$(grep -c '^ *DIFFERS' "$OUT/control")" 8
+is "control: nothing else differs" "$(grep -c '^ *DIFFERS' "$OUT/control")" 14
 
 for suite in quick quick-linked; do
 	compare $suite
