@@ -75,6 +75,57 @@ column()
 	export MODE
 }
 
+# order_list: before all tests that of the privilege, with a program of the kind of the
+# others where the suite names none; behind all those with an exception, as they may
+# leave the kernel in a state that it should not be in, or use up its warnings
+order_list()
+{
+	list=$root/contract/list
+	if ! grep -q '^level ' "$list"; then
+		# shellcheck disable=SC2086 # CC is several words
+		logged contract-wait $CC -O2 -static -o "$root/contract/wait" "$ROOT/tests/contract/wait.c"
+		echo 'level 60 /contract ./level ./wait' >"$list.new"
+	fi
+	awk '
+		FILENAME == ARGV[1] {
+			if (!/^#/) {
+				split($0, field, "\t")
+				sub(/\(?: .*/, "", field[3])
+				excepted[field[3]] = 1
+			}
+			next
+		}
+		/^#/ { print; next }
+		{
+			for (program in excepted)
+				if ($1 ~ "^" program "$") {
+					last = last $0 "\n"
+					next
+				}
+			rest = rest $0 "\n"
+		}
+		END { printf "%s", rest last }' \
+		"$ROOT/tests/contract/exceptions" "$list" >>"$list.new"
+	mv "$list.new" "$list"
+}
+
+# all_linked: programs that do not carry our note would run at ring 3
+all_linked()
+{
+	grep -v '^#' "$root/contract/list" | while read -r name _ dir command; do
+		for word in $command; do
+			case $word in
+			./*) file=$root$dir/${word%;} ;;
+			/contract/*) file=$root${word%;} ;;
+			*) continue ;;
+			esac
+			[ "$(head -c 4 "$file" 2>/dev/null | tail -c 3)" = ELF ] || continue
+			readelf -nW "$file" | grep -q '^ *UniLinux ' ||
+				die "contract: $name: $word has no note of ours, so it would run at ring 3: leave it out where libraries are musl"
+		done
+	done
+}
+
 # build_root: the files of an image for this suite and $build. Programs of a suite's
 # Debian packages are unpacked in $system, of which suite_build takes what it wants.
 build_root()
@@ -110,6 +161,8 @@ build_root()
 	suite_build
 	[ -z "$system" ] || add_objects "$root" "$system"
 	[ -s "$root/contract/list" ] || die "contract: no test of the suite $suite was built ($build)"
+	order_list
+	[ "$build" != linked ] || all_linked
 	logged contract-runner gcc -O2 -Wall -Wextra -static -o "$root/contract/runner" \
 		"$ROOT/tests/contract/runner.c"
 	# The privilege of a program that runs for a while, which AT_HWCAP2 tells: no
@@ -247,7 +300,8 @@ run_column()
 	image=$(select_image "$app" && echo "$image")
 	id=$({
 		cat "$image/vmlinux" "$root/contract/list"
-		printf %s "${CPU:-}${ACCEL:-}"
+		printf %s "${CPU:-}${ACCEL:-}$suite_memory$clock"
+		qemu-system-x86_64 --version
 	} | sha256sum)
 	if [ "$(cat "$work/$column.id" 2>/dev/null)" != "$id" ]; then
 		rm -f "$console" "$console.part" "$work/$column.again"*
@@ -344,8 +398,8 @@ repeat()
 		of=other "$work/$2.again-$2.results" of=all "$work/$2.suspects"
 }
 
-# excused COLUMN: confirmed differences with a reason, and those without in
-# $work/COLUMN.failed
+# excused COLUMN: programs with differences that have a reason; differences without
+# in $work/COLUMN.failed
 excused()
 {
 	awk -F '\t' -v suite="$suite" -v column="$1" -v failed="$work/$1.failed" '
@@ -359,12 +413,17 @@ excused()
 		}
 		{
 			for (i = 1; i <= n; i++)
-				if ($1 ~ "^" pattern[i] "$")
+				if ($1 ~ "^" pattern[i] "$" && ($1 !~ /: kernel: / || pattern[i] ~ /: kernel: /))
 					break
-			if (i <= n)
-				print $1 "\t" reason[i]
-			else
+			if (i > n) {
 				print >failed
+				next
+			}
+			name = $1
+			if (name !~ /: kernel: /)
+				sub(/: .*/, "", name)
+			if (!seen[name]++)
+				print name "\t" reason[i]
 		}' "$ROOT/tests/contract/exceptions" "$work/$1.confirmed" >"$work/$1.excused"
 }
 

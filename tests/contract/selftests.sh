@@ -61,7 +61,9 @@ selftests_left_out()
 		capabilities/* musl needs libcap-ng
 		memfd/fuse_mnt musl needs libfuse
 		x86/amx_64 musl needs glibc's struct _fpx_sw_bytes
+		nolibc/nolibc-test musl has no C library
 		rseq/librseq.so musl is a part of each program
+		vDSO/vdso_standalone_test_x86 musl has no C library
 	END
 }
 
