@@ -188,8 +188,8 @@ static __always_inline bool interrupted_application(struct pt_regs *regs)
 
 /*
  * An NMI that hits an application stays on the NMI stack, which is made for
- * nesting, but its handlers (perf) shall see user mode. The frame in pt_regs
- * is the one that the return uses.
+ * nesting, but its handlers (perf) shall see user mode. A nested NMI copies
+ * this frame for the return (asm_exc_nmi(), "repeat_nmi"), so it is put back.
  */
 noinstr void ukl_exc_nmi(struct pt_regs *regs)
 {

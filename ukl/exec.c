@@ -112,6 +112,6 @@ void ukl_setup_new_exec(struct linux_binprm *bprm)
 	if (ukl)
 		current_thread_info()->status |= linked ? TS_UKL :
 						 TS_UKL | TS_UKL_BINARY;
-	ukl_write_lstar(ukl);
+	ukl_follow_lstar(ukl);
 	preempt_enable();
 }

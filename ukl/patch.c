@@ -8,10 +8,11 @@
  * the process near its text. Both the text and the trampolines are private pages
  * which the program can execute and not write.
  *
- * No processor executes bytes while they change (Intel SDM vol. 3,
- * "Handling Self- and Cross-Modifying Code"): the page is taken out of the
- * page table first and flushed from all TLBs, which ends in an IRET on every
- * processor that could have fetched from it.
+ * No processor executes bytes while they change: the page is taken out of the page
+ * table first and flushed from all TLBs. Before it is back all processors serialise,
+ * as others may have fetched the old bytes, and this one changed them at another
+ * linear address (Intel SDM vol. 3, "Self-Modifying Code", "Handling Self- and
+ * Cross-Modifying Code").
  *
  * A program that reads its own text finds what it came with: a page with jumps has
  * a protection key that lets it be executed, and not read (Intel SDM vol. 3,
@@ -33,6 +34,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <asm/pkru.h>
+#include <asm/text-patching.h>
 #include <asm/tlbflush.h>
 #include <ukl/table.h>
 #include <ukl/ukl.h>
@@ -264,6 +266,7 @@ static int edit_page(const struct ukl_mm *um, const struct edit *edit)
 			ret = -EINVAL;
 			if (PageAnon(page) && edit_code(um, edit, bytes)) {
 				pte = with_key(pte, edit->pkey ?: vma_pkey(vma));
+				text_poke_sync();
 				ret = 0;
 			}
 			kunmap_local(bytes);

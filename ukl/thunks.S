@@ -71,6 +71,20 @@
 	CFI_DEF_CFA rsp, 8
 .endm
 
+/*
+ * The stack is the application's. A return thunk, which takes the place of RET
+ * where a processor needs one, would be outside of what is known as a thunk, and may
+ * call on that stack (arch/x86/lib/retpoline.S). Where this returns to has the
+ * privilege of the kernel.
+ */
+.macro UKL_RET
+	ANNOTATE_UNRET_SAFE
+	ret
+#ifdef CONFIG_MITIGATION_SLS
+	int3
+#endif
+.endm
+
 /* As instrumentation_begin(): tracers may be in what is called from here. */
 .macro UKL_INSTRUMENTATION what
 #ifdef CONFIG_NOINSTR_VALIDATION
@@ -123,7 +137,7 @@ SYM_CODE_START_NOALIGN(ukl_call_\nr)
 	UKL_THUNK_SWITCH_BACK
 	testl	$UKL_EXIT_WORK, UKL_TI_flags(%rcx)
 	jnz	ukl_late_work
-	RET
+	UKL_RET
 	CFI_ENDPROC
 SYM_CODE_END(ukl_call_\nr)
 .endm

@@ -71,17 +71,22 @@ static inline bool ukl_refuse_trap(void)
 	return ukl_refuse(current, "a trap of RDTSC or CPUID, which CPL 0 has not got");
 }
 
+/* A write that changes nothing would be an exit of a virtual machine on Intel. */
+static __always_inline void ukl_follow_lstar(bool ukl)
+{
+	if (ukl != this_cpu_read(ukl_lstar))
+		ukl_write_lstar(ukl);
+}
+
 /* At each context switch, on the CPU that switches: SYSCALL's target. */
 static __always_inline void ukl_switch_to(struct task_struct *next)
 {
-	bool ukl = ukl_task(next);
-
 	/* The flags are not switched. */
 	ukl_clear_nt();
 
 	/* A kernel thread executes no SYSCALL. */
-	if (!(next->flags & PF_KTHREAD) && ukl != this_cpu_read(ukl_lstar))
-		ukl_write_lstar(ukl);
+	if (!(next->flags & PF_KTHREAD))
+		ukl_follow_lstar(ukl_task(next));
 }
 
 /* When a CPU (re)programs the SYSCALL MSRs, with Linux's entry in MSR_LSTAR. */
