@@ -107,7 +107,7 @@ recipe()
 #   MODE=binary  built with plain musl, or as the recipe builds it; CPL 0, by the
 #                SYSCALL instruction
 #   MODE=user    the same at ring 3 of our kernel
-#   MODE=stock   the same on Linux unpatched, same version and configuration
+#   MODE=stock   the same on Linux unpatched, same version and configuration but for configs/ukl.config
 #   MODE=tiny    the same, configured as make tinyconfig does
 #   MODE=distro  the same on the kernel of Debian's linux-image-cloud-amd64
 # $own_mode is linked when the program is relinked for the first and built with
