@@ -129,7 +129,7 @@ $1 == "@@" && $2 == "failed:" {
 /^@@ processes / { complain($0) }
 
 /^\[ *[0-9]+\.[0-9]+\] / {
-	if (/BUG:|WARNING:|Oops|Kernel panic|general protection fault|double fault|stalls? on|detected stall|soft lockup|INFO: task|No irq handler|unchecked MSR|Spurious|page allocation failure|Busy inodes/ &&
+	if (/BUG:|WARNING:|Oops|Kernel panic|general protection fault|double fault|stalls? on|detected stall|soft lockup|INFO: task|No irq handler|unchecked MSR|Spurious|Busy inodes/ &&
 	    !/ukl: crash: |traps: /)
 		complain($0)
 	next
