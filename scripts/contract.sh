@@ -209,12 +209,12 @@ build_root()
 # begun: the number of one that did not
 ended()
 {
-	tr -d '\r' <"$1" 2>/dev/null | sed -n 's/^@@ \([0-9]*\) [^ ]* .*/\1/p'
+	sed -n 's/^@@ \([0-9]*\) [^ ]* .*/\1/p' "$1"
 }
 
 begun()
 {
-	tr -d '\r' <"$1" | sed -n 's/^@@ \([0-9]*\) [^ ]*\( .*\)\{0,1\}$/\1 \2/p' | tail -n 1 |
+	sed -n 's/^@@ \([0-9]*\) [^ ]*\( .*\)\{0,1\}$/\1 \2/p' "$1" | tail -n 1 |
 		awk 'NF == 1 { print $1 }'
 }
 
@@ -224,7 +224,8 @@ keep()
 {
 	[ -f "$1.part" ] || return 0
 	tr -d '\r' <"$1.part" | awk '
-		match($0, /\[ *[0-9]+\.[0-9][0-9][0-9][0-9][0-9][0-9]\] /) {
+		# A program may print lines of the log, too.
+		match($0, /\[ *[0-9]+\.[0-9][0-9][0-9][0-9][0-9][0-9]\] /) && substr($0, 1, RSTART - 1) != "|" {
 			held = held substr($0, 1, RSTART - 1)
 			if (held == "")
 				print
@@ -354,9 +355,9 @@ differences()
 		}' "$work/$1.results" "$work/$2.results"
 }
 
-# repeat BASE COLUMN: do so again RUNS times, and say which are steady: those that
-# always did better in BASE, or did never do as well in COLUMN. One complaint that
-# was never heard in BASE is enough.
+# repeat BASE COLUMN: do so again RUNS times, and say which are steady: what did
+# always as well in BASE, and once not in COLUMN; or ever in BASE, and never in
+# COLUMN. One complaint that was never heard in BASE is enough.
 repeat()
 {
 	differences "$1" "$2" >"$work/$2.suspects"

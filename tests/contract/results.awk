@@ -11,8 +11,9 @@
 # again. Results are
 #
 #   pass
-#   said    passed, but a line of the program says that something in it was skipped
-#           or has failed; or it was expected to fail
+#   said    passed, but of the program, in the suites of the kernel and stress-ng, a line
+#           says that something in it was skipped or has failed; or, by TAP, it was
+#           expected to fail
 #   skip
 #   fail
 #   bad     of the kernel, or the commands before the first test: there is a line
@@ -91,8 +92,6 @@ function flush(number,	i)
 	n = 0
 }
 
-{ sub(/\r$/, "") }
-
 $1 == "@@" && NF == 3 && $2 ~ /^[0-9]+$/ {
 	program = $3
 	section = last = unit = skipped = line_said = ""
@@ -122,7 +121,8 @@ $1 == "@@" && NF > 3 && $2 ~ /^[0-9]+$/ {
 
 # A command before the first test
 $1 == "@@" && $2 == "failed:" {
-	print $0 "\tbad\t"
+	if (!told[$0]++)
+		print $0 "\tbad\t"
 	next
 }
 
@@ -165,7 +165,6 @@ $1 == "@@" && $2 == "failed:" {
 	r = /^\|\[OK/ ? "pass" : /^\|\[FAIL/ ? "fail" : "skip"
 	text = substr($0, 2)
 	sub(/^\[[A-Z]*\][ \t]*/, "", text)
-	gsub(/\t/, " ", text)
 	out(again(program ": " steady(text)), r, "")
 	next
 }
@@ -232,7 +231,6 @@ END {
 	program = "behind the last test"
 	split("", at)
 	n = 0
-	number = "end"
 	wanted["end"] = 1
 	flush("end")
 }

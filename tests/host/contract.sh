@@ -56,9 +56,9 @@ died: kernel: the guest died|bad|the guest died"
 is "results: x86's, uffd's, what is said" "$(parsed selftests <<-'END'
 	@@ 1 x86
 	|[RUN] a
-	|[OK]	a at 0x1000
-	|[FAIL]	b
-	|[SKIP]	c
+	|[OK]    a at 0x1000
+	|[FAIL]  b
+	|[SKIP]  c
 	|1 getpid = 5  [OK]
 	@@ 1 x86 exit 0 5
 	@@ 2 uffd

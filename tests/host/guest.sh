@@ -42,6 +42,7 @@ everywhere()
 		FNR == NR && /^[0-9a-f]+ <.*>:$/ {
 			name = substr($2, 2, length($2) - 3)
 			inside = index(symbols, " " name " ")
+			found[name] = 1
 		}
 		FNR == NR && inside && /^ *[0-9a-f]+:/ {
 			ip = substr($1, 1, length($1) - 1)
@@ -64,6 +65,9 @@ everywhere()
 				else if (!least || times[ip] < least)
 					least = times[ip]
 			}
+			for (i = split(symbols, name_of); i; i--)
+				if (!(name_of[i] in found))
+					print "never: there is no " name_of[i]
 			print places + 0 " instructions, at least " least + 0 " times at each"
 		}' "$OUT/code" "$OUT/$log.exceptions" >"$OUT/$log.places"
 	rm -f "$OUT/$log.exceptions"
@@ -83,7 +87,7 @@ address()
 objdump -d --no-show-raw-insn --start-address="$(address __ukl_thunks_start)" \
 	--stop-address="$(address __ukl_thunks_end)" "$kernel" >"$OUT/code"
 icount=$QEMU_OPTS timer=ec page_fault=0e
-thunks=$(printf 'ukl_call_%s ' 110 95 115 8 14 247 9 full full_head_end)
+thunks=$(printf 'ukl_call_%s ' 110 95 115 8 14 247 9 full_head_end)
 thunks="$thunks __ukl_thunks_start ukl_full_frame"
 jumps="$(printf 'ukl_jump_%s ' 110 95 8 9 any full head_end full_frame exit)"
 everywhere steps.signal linked 12 $timer "$thunks"
