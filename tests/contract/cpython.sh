@@ -66,6 +66,10 @@ suite_build()
 	} | while read -r name; do
 		[ -n "$name" ] || continue
 		! grep -q "^$name " "$work/left-out" || continue
-		echo "$name 600 /tmp python3.11 -m test -v $name"
+		seconds=600
+		case $name in
+		test_asyncio | test_multiprocessing_spawn) seconds=1800 ;;
+		esac
+		echo "$name $seconds /tmp python3.11 -m test -v $name"
 	done | awk '!seen[$1]++' >>"$root/contract/list"
 }
