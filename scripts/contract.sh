@@ -119,7 +119,8 @@ all_linked()
 			/contract/*) file=$root${word%;} ;;
 			*) continue ;;
 			esac
-			[ "$(head -c 4 "$file" 2>/dev/null | tail -c 3)" = ELF ] || continue
+			[ -f "$file" ] || continue
+			is_elf "$file" || continue
 			readelf -nW "$file" | grep -q '^ *UniLinux ' ||
 				die "contract: $name: $word has no note of ours, so it would run at ring 3: leave it out where libraries are musl"
 		done
@@ -302,7 +303,7 @@ run_column()
 	id=$({
 		cat "$image/vmlinux" "$root/contract/list"
 		printf %s "${CPU:-}${ACCEL:-}$suite_memory$clock"
-		qemu-system-x86_64 --version
+		"${QEMU:-qemu-system-x86_64}" --version
 	} | sha256sum)
 	if [ "$(cat "$work/$column.id" 2>/dev/null)" != "$id" ]; then
 		rm -f "$console" "$console.part" "$work/$column.again"*

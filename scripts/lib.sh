@@ -152,6 +152,12 @@ add_file()
 	cp -RTL --preserve=mode "${1%%:*}" "$2${1#*:}"
 }
 
+# is_elf FILE
+is_elf()
+{
+	[ "$(head -c 4 "$1" | tail -c 3)" = ELF ]
+}
+
 # objects FILE ROOT [SYSTEM]: the interpreter and the shared objects that a file of
 # the image ROOT needs, as the loader of this system finds them, or that of the one
 # that is unpacked in the directory SYSTEM

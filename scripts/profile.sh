@@ -80,12 +80,6 @@ for tool in resolve flame; do
 	logged "profile-$tool" gcc -O2 -Wall -Wextra -o "$host/profile-$tool" "$tools/$tool.c"
 done
 
-# is_elf FILE
-is_elf()
-{
-	[ "$(head -c 4 "$1" | tail -c 3)" = ELF ]
-}
-
 # functions FILE: "ADDR SIZE TYPE NAME", by address
 functions()
 {

@@ -103,5 +103,5 @@ sites()
 code=$(mktemp "$BUILD/sites.XXXXXX")
 trap 'rm -f "$code"' EXIT
 find "$dir" -type f | sort | while read -r f; do
-	[ "$(head -c 4 "$f" | tail -c 3)" != ELF ] || sites "$f"
+	! is_elf "$f" || sites "$f"
 done

@@ -126,6 +126,12 @@ temporary_app()
 	basename "$dir"
 }
 
+# symbol NAME: its address in $kernel, a vmlinux of the check
+symbol()
+{
+	nm "$kernel" | awk -v s="$1" '$3 == s { print $1; exit }'
+}
+
 # run_app LOG APP: boot its image, all output to $OUT/LOG; sets $status
 run_app()
 {

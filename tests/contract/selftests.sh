@@ -269,7 +269,7 @@ selftests_rows()
 			! grep -q "^$dir/[^/ ]* .*\./${prog##*/}\([ ;]\|\$\)" "$work/commands" || continue
 			! selftests_missing "$dir" "$prog" || continue
 			prog=${prog##*/}
-			if [ "$dir" = mm ] || [ "$(head -c 4 "$tree/tools/testing/selftests/$dir/$prog" | tail -c 3)" != ELF ]; then
+			if [ "$dir" = mm ] || ! is_elf "$tree/tools/testing/selftests/$dir/$prog"; then
 				die "contract: $dir/$prog needs a line in selftests_commands or selftests_left_out"
 			fi
 			case $dir/$prog in

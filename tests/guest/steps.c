@@ -138,6 +138,8 @@ static void set_up(const struct site *s, const struct call *c)
 {
 	static sigset_t old;
 
+	/* Not the same for each repetition */
+	seed += now() * 1e9;
 	site = s;
 	call = c;
 	if (!st)

@@ -80,17 +80,13 @@ everywhere()
 
 # The calls of steps.c: thunks, where the stack is read, and jumps
 kernel=$BUILD/kernel/ukl/vmlinux
-address()
-{
-	nm "$kernel" | sed -n "s/^\([0-9a-f]*\) . $1\$/0x\1/p"
-}
-objdump -d --no-show-raw-insn --start-address="$(address __ukl_thunks_start)" \
-	--stop-address="$(address __ukl_thunks_end)" "$kernel" >"$OUT/code"
+objdump -d --no-show-raw-insn --start-address="0x$(symbol __ukl_thunks_start)" \
+	--stop-address="0x$(symbol __ukl_thunks_end)" "$kernel" >"$OUT/code"
 icount=$QEMU_OPTS timer=ec page_fault=0e
 thunks=$(printf 'ukl_call_%s ' 110 95 115 8 14 247 9 full_head_end)
 thunks="$thunks __ukl_thunks_start ukl_full_frame"
 jumps="$(printf 'ukl_jump_%s ' 110 95 8 9 any full head_end full_frame exit)"
 everywhere steps.signal linked 12 $timer "$thunks"
 everywhere steps.interrupt linked 12 $timer "$thunks"
-everywhere steps.fault linked 35 $page_fault "$thunks" 'mov +\(%rsp\),%rcx|ret'
+everywhere steps.fault linked 70 $page_fault "$thunks" 'mov +\(%rsp\),%rcx|ret'
 everywhere steps.signal binary 12 $timer "$jumps"

@@ -10,12 +10,6 @@ image "$app"
 # The same for both
 kernel=$BUILD/kernel/$(sed -n 's/^variant=//p' "$BUILD/images/$app/info")/vmlinux
 
-# symbol NAME: its address in the kernel
-symbol()
-{
-	nm "$kernel" | awk -v s="$1" '$3 == s { print $1; exit }'
-}
-
 # abuse LOG STATUS REGEX ARGUMENTS...: how it ends, and what is to be read then
 abuse()
 {
