@@ -291,7 +291,7 @@ tap()
 kernel_for()
 {
 	unset CPUS CONFIG
-	[ "$1" = 1 ] || export CPUS="$1" CONFIG=preempt
+	[ "$1" = 1 ] || export CPUS="$1" CONFIG="preempt seccomp"
 }
 
 # Tests that need a kernel of their own, see machine.sh

@@ -2,14 +2,14 @@
 /*
  * A disk with a volatile cache, and the power of it and of its machine.
  *
- * usage: disk SOCKET FILE SEED REQUESTS
+ * usage: disk SOCKET FILE SEED REQUESTS [forget]
  *
  * Serves FILE by NBD to the one client that connects to SOCKET. What is written is
  * kept in memory until the client flushes it, as in a disk's cache. After so many
- * REQUESTS that are no reads, 0 for never, the power is cut: the client is killed, and any part of
- * what is in the cache, sector by sector, reaches the file. So a file system that
- * forgets to flush loses data, which it would not on a file of the host: the host's
- * cache outlives QEMU.
+ * REQUESTS that are no reads, 0 for never, the power is cut: the client is killed, and
+ * any part of what is in the cache, sector by sector, reaches the file. So a file system
+ * that forgets to flush loses data, which it would not on a file of the host: the host's
+ * cache outlives QEMU. With "forget" it is the disk that takes a flush for nothing.
  *
  * Protocol: doc/proto.md of the project "NetworkBlockDevice".
  */
@@ -150,7 +150,7 @@ static bool negotiate(void)
 }
 
 /* Returns false when the power is cut, true when the client has said goodbye. */
-static bool serve(unsigned long requests)
+static bool serve(unsigned long requests, bool forget)
 {
 	struct {
 		uint32_t magic;
@@ -184,11 +184,12 @@ static bool serve(unsigned long requests)
 			if (!get(disk + from, len))
 				errx(1, "the client is gone");
 			memset(dirty + from / SECTOR, 1, len / SECTOR);
-			if (be16toh(request.flags) & FUA)
+			if (be16toh(request.flags) & FUA && !forget)
 				flush(from / SECTOR, (from + len) / SECTOR);
 			break;
 		case FLUSH:
-			flush(0, size / SECTOR);
+			if (!forget)
+				flush(0, size / SECTOR);
 			break;
 		default:
 			answer.error = htobe32(EINVAL);
@@ -231,8 +232,9 @@ int main(int argc, char **argv)
 	struct stat st;
 	int s;
 
-	if (argc != 5 || strlen(argv[1]) >= sizeof(a.sun_path))
-		errx(2, "usage: disk SOCKET FILE SEED REQUESTS");
+	if (argc < 5 || argc > 6 || (argc == 6 && strcmp(argv[5], "forget")) ||
+	    strlen(argv[1]) >= sizeof(a.sun_path))
+		errx(2, "usage: disk SOCKET FILE SEED REQUESTS [forget]");
 	srand(atoi(argv[3]));
 	file = open(argv[2], O_RDWR);
 	if (file < 0 || fstat(file, &st))
@@ -255,7 +257,7 @@ int main(int argc, char **argv)
 	alarm(0);
 	if (!negotiate())
 		errx(1, "the client is gone");
-	if (serve(strtoul(argv[4], NULL, 0)))
+	if (serve(strtoul(argv[4], NULL, 0), argc == 6))
 		flush(0, size / SECTOR);
 	else
 		power_fails();

@@ -60,18 +60,19 @@ everywhere()
 		END {
 			for (ip in where) {
 				places++
-				if (!times[ip])
-					print "never at " ip " in " where[ip]
+				# A tick or two may have come without a signal of the test.
+				if (times[ip] + 0 < (vector == "ec" ? 3 : 1))
+					print "only " times[ip] + 0 " times at " ip " in " where[ip]
 				else if (!least || times[ip] < least)
 					least = times[ip]
 			}
 			for (i = split(symbols, name_of); i; i--)
 				if (!(name_of[i] in found))
-					print "never: there is no " name_of[i]
+					print "only: there is no " name_of[i]
 			print places + 0 " instructions, at least " least + 0 " times at each"
 		}' "$OUT/code" "$OUT/$log.exceptions" >"$OUT/$log.places"
 	rm -f "$OUT/$log.exceptions"
-	if ! grep -q '^never' "$OUT/$log.places" && grep -q '^[1-9]' "$OUT/$log.places"; then
+	if ! grep -q '^only' "$OUT/$log.places" && grep -q '^[1-9]' "$OUT/$log.places"; then
 		pass "$2, $1: $(cat "$OUT/$log.places")"
 	else
 		fail "$2, $1 at each instruction" "$(cat "$OUT/$log.places")"

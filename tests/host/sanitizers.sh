@@ -8,7 +8,7 @@ set -u
 kernel_for 2
 export CONFIG="$CONFIG lockdep kasan sanitizers" MEMORY=512 PATIENCE=10
 image tests
-kernel=$(sed -n 's/^variant=//p' "$BUILD/images/tests+kasan+lockdep+preempt+sanitizers+smp/info")
+kernel=$(sed -n 's/^variant=//p' "$BUILD/images/tests+kasan+lockdep+preempt+sanitizers+seccomp+smp/info")
 # Else a kernel without the checkers would pass.
 for option in PROVE_LOCKING KASAN UBSAN_BOUNDS NOINSTR_VALIDATION; do
 	shows "kernel has $option" "$BUILD/kernel/$kernel/.config" "^CONFIG_$option=y"

@@ -35,8 +35,8 @@ for MODE in linked binary; do
 	abuse "write to NULL" 139 "$segv" write 0
 	abuse "stack exhausted" 139 "$segv" stack
 	abuse "memory exhausted" 137 'Out of memory: Killed process' heap
-	abuse "fork bomb" 0 '^abuse: fork: ' bomb
-	abuse "no page both writable and executable" 0 '^abuse: 0 pages' wx
+	abuse "fork bomb" 0 '^abuse: fork: Resource temporarily unavailable' bomb
+	abuse "no page both writable and executable" 0 '^abuse: 0 pages .*, of [1-9][0-9]* writable and [1-9][0-9]* executable' wx
 	abuse "no module" 0 '^abuse: init_module: Function not implemented' module
 	# What docs/security.md says about writable data of the kernel: nothing stops it.
 	abuse "data of the kernel can be written" 0 '^abuse: written' write "$(symbol panic_timeout)"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* An application that does what it must not; see tests/host/security.sh. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,35 +70,35 @@ static void bomb(void)
 	fflush(stdout);
 }
 
-/* Pages of the kernel that can be written and executed, below a table */
-static int scan(uint64_t table, int level, int writable, int executable)
+/* Count the pages of the kernel below a table: [can be written][can be executed] */
+static void scan(uint64_t table, int level, bool writable, bool executable,
+		 int pages[2][2])
 {
 	const volatile uint64_t *entry = (void *)(DIRECT_MAP + (table & ADDRESS));
-	int found = 0;
 
 	for (int i = level == 4 ? 256 : 0; i < 512; i++) {
 		uint64_t e = entry[i];
-		int w = writable && e & WRITABLE;
-		int x = executable && !(e & NO_EXEC);
+		bool w = writable && e & WRITABLE;
+		bool x = executable && !(e & NO_EXEC);
 
-		if (!(e & PRESENT) || !w || !x)
+		if (!(e & PRESENT))
 			continue;
 		if (level > 1 && !(e & LARGE))
-			found += scan(e, level - 1, w, x);
+			scan(e, level - 1, w, x, pages);
 		else
-			found++;
+			pages[w][x]++;
 	}
-	return found;
 }
 
-static int count_wx(void)
+static void count_wx(void)
 {
+	int pages[2][2] = { 0 };
 	uint64_t cr3;
 
 	__asm__ volatile("mov %%cr3, %0" : "=r" (cr3));
-	printf("abuse: %d pages of the kernel are writable and executable\n",
-	       scan(cr3, 4, 1, 1));
-	return 0;
+	scan(cr3, 4, true, true, pages);
+	printf("abuse: %d pages of the kernel are writable and executable, of %d writable and %d executable\n",
+	       pages[1][1], pages[1][0], pages[0][1]);
 }
 
 int main(int argc, char **argv)
