@@ -54,7 +54,7 @@ help:
 	@echo '  make test-languages [ROWS="lang-go..."]  a program of every language'
 	@echo '  make fuzz [TARGET=x] [SECONDS=600]       damaged input for the parsers: site manifest recipe words kernel oci'
 	@echo '  make soak [MINUTES=30]  Redis, nginx and memcached under load: nothing lost, memory flat'
-	@echo '  make contract [SUITE=x] what passes on stock Linux passes at CPL 0: $(patsubst tests/contract/%.sh,%,$(wildcard tests/contract/*.sh))'
+	@echo '  make contract [SUITE=x] what passes on stock Linux passes at CPL 0: special $(patsubst tests/contract/%.sh,%,$(wildcard tests/contract/*.sh))'
 	@echo '  make bench SUITE=$(subst $(eval ) ,|,$(patsubst tests/bench/suites/%.sh,%,$(wildcard tests/bench/suites/*.sh)))|all'
 	@echo '             [MODES="small linked binary stock tiny distro"] [RUNS=10]   side by side'
 	@echo '  make bench-diff OLD=dir NEW=dir          what changed between two results'

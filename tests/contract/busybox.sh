@@ -4,6 +4,8 @@
 # columns, which is also the guest's shell there
 
 suite_memory=512
+# The kernel of an ordinary image
+suite_fragments=
 # They wait for times: those of instructions do not depend on the host's load.
 suite_icount=1
 

@@ -6,6 +6,8 @@
  *	differs		only at ring 3
  *	dies		only at ring 3, takes the machine along at CPL 0
  *	hangs		nowhere
+ *	late		nowhere, but has a result at ring 3 before it hangs
+ *	logs		has a result at ring 3, behind what looks like the kernel's log
  *	unsteady	at CPL 0 from the second time on
  *	says		says at CPL 0 that it did not do all
  *	warns		the kernel warns of it at CPL 0
@@ -36,6 +38,17 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "hangs"))
 		for (;;)
 			pause();
+	if (!strcmp(what, "late")) {
+		if (!(cs & 3))
+			return 1;
+		puts("ok 1 early");
+		fflush(stdout);
+		for (;;)
+			pause();
+	}
+	if (!strcmp(what, "logs"))
+		printf("dmesg: [    1.234567] of the log\n%sok 1 behind\n",
+		       cs & 3 ? "" : "not ");
 	if (!strcmp(what, "says") && !(cs & 3))
 		puts("something was skipped");
 	if (!strcmp(what, "warns") && !(cs & 3)) {

@@ -9,7 +9,7 @@ suite_build()
 {
 	logged contract-control "$CC" -O2 -static -o "$root/contract/control" \
 		"$ROOT/tests/contract/control.c"
-	for what in unsteady passes differs dies hangs says warns; do
-		echo "$what 20 /contract ./control $what"
+	for what in unsteady passes differs dies hangs late logs says warns; do
+		echo "$what 5 /contract ./control $what"
 	done >"$root/contract/list"
 }

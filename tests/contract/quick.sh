@@ -10,9 +10,15 @@ selftests_dirs='clone3 core exec fchmodat2 futex/functional membarrier mincore o
 	sigaltstack splice syscall_user_dispatch timers vDSO x86'
 selftests_net=
 
+selftests_setup()
+{
+	echo '#!mkdir -p /run /mnt /contract/selftests/exec/subdir; ip link set lo up'
+}
+
 selftests_slow()
 {
 	cat <<-END
+		exec/load_address*.0x1000000 * is 50 MB of alignment
 		openat2/rename_attack_test * is slow
 		pidfd/pidfd_poll_test * is slow
 		ptrace/vmaccess * is slow
@@ -22,6 +28,5 @@ selftests_slow()
 		timers/threadtest * is slow
 		vDSO/vdso_test_chacha * is slow
 		x86/syscall_numbering_64 * is slow
-		x86/sysret_ss_attrs_64 * is slow
 	END
 }

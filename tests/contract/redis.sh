@@ -3,6 +3,8 @@
 # Redis' own tests in Tcl: Debian's Redis, and one built for each of the other columns
 
 suite_debian='tcl8.6 redis-server redis-tools procps libc-bin'
+# The kernel of an ordinary image
+suite_fragments=
 # They wait for times: those of instructions do not depend on the host's load.
 suite_icount=1
 

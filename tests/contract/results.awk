@@ -169,6 +169,23 @@ $1 == "@@" && $2 == "failed:" {
 	next
 }
 
+# khugepaged, with colours
+/^\|Run test: / { section = substr($0, 12) }
+/\.\.\. *\[[0-9]+m(OK|Fail|Skip)/ {
+	r = /mOK/ ? "pass" : /mFail/ ? "fail" : "skip"
+	out(again(program ": " (section == "" ? "set-up" : section)), r, "")
+	next
+}
+
+# va_high_addr_switch, ofdlocks
+/^\|.* - (OK|FAILED)$/ || /^\|# \[(SUCCESS|FAIL)\] / {
+	r = /OK$|SUCCESS/ ? "pass" : "fail"
+	text = substr($0, 2)
+	sub(/ - (OK|FAILED)$|^# \[[A-Z]*\] /, "", text)
+	out(again(program ": " steady(text)), r, "")
+	next
+}
+
 # uffd-unit-tests
 /^\|Testing .*\.\.\. (done|failed|skipped)/ {
 	r = /\.\.\. done/ ? "pass" : /\.\.\. failed/ ? "fail" : "skip"
