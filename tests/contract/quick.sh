@@ -12,7 +12,7 @@ selftests_net=
 
 selftests_setup()
 {
-	echo '#!mkdir -p /run /mnt /contract/selftests/exec/subdir; ip link set lo up'
+	echo '#!mkdir -p /run /mnt /contract/selftests/exec/subdir; ln -s /proc/self/fd /dev/fd; ip link set lo up'
 }
 
 selftests_slow()
