@@ -152,7 +152,7 @@ selftests_commands()
 		net/bind_bhash 120 ulimit -n 32768; ./bind_bhash 6000 ipv4 127.0.0.1
 		net/udpgso 120 ./udpgso.sh
 		net/msg_zerocopy-tcp 120 bash ./msg_zerocopy.sh
-		net/tls 120 ./tls -T rekey -T rekey_fail -T splice_rekey -T mutliproc_even -T mutliproc_readers -T mutliproc_writers -T mutliproc_sendpage_even -T mutliproc_sendpage_readers -T mutliproc_sendpage_writers
+		net/tls 120 ./tls -T nonblocking -T rekey -T rekey_fail -T splice_rekey -T mutliproc_even -T mutliproc_readers -T mutliproc_writers -T mutliproc_sendpage_even -T mutliproc_sendpage_readers -T mutliproc_sendpage_writers
 		net/psock_snd 120 ./psock_snd.sh
 		net/tcp_inq-4 60 ./tcp_inq -4
 		net/tcp_inq-6 60 ./tcp_inq -6
