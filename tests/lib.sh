@@ -104,12 +104,15 @@ first_line()
 	echo "${why:-$(tail -n 1 "$1")}"
 }
 
-# image APP: build it, for the kernel that the environment selects, or end
+# image APP: build it, for the kernel that the environment selects, or end; sets $image_dir
+# and $kernel_dir, where its kernel was built
 image()
 {
 	"$ROOT/scripts/image.sh" "$1" 2>&1 | tee "$OUT/image-$1.log" | grep -v '^unilinux:'
 	[ "$(tail -n 1 "$OUT/image-$1.log" | grep -c 'image: ')" = 1 ] ||
 		quit "image of $1" "$(first_line "$OUT/image-$1.log")"
+	image_dir=$ROOT/$(sed -n '$s/.* image: \(.*\)\/vmlinux, .*/\1/p' "$OUT/image-$1.log")
+	kernel_dir=$BUILD/kernel/$(sed -n 's/^variant=//p' "$image_dir/info")
 }
 
 # temporary_app NAME: make apps/NAME from tests/apps/NAME or empty; it goes when
@@ -126,7 +129,7 @@ temporary_app()
 	basename "$dir"
 }
 
-# symbol NAME: its address in $kernel, a vmlinux of the check
+# symbol NAME: its address in $kernel, a vmlinux that the check has set
 symbol()
 {
 	nm "$kernel" | awk -v s="$1" '$3 == s { print $1; exit }'

@@ -13,7 +13,7 @@ cpus=${CPUS:-1}
 kernel_for "$cpus"
 image tests
 "$ROOT/scripts/bzimage.sh" tests 2>&1 | tee "$OUT/bzimage"
-bz=$BUILD/images/tests${CONFIG:++$(echo "$CONFIG" | tr " " +)+smp}/bzImage
+bz=$image_dir/bzImage
 [ -f "$bz" ] || quit "make bzimage APP=tests" "$(first_line "$OUT/bzimage")"
 
 # boot NAME MODEL MODE [TEST...]: an ISO of it, and Bochs on that

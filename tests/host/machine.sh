@@ -10,8 +10,7 @@ cd "$OUT" || exit 1
 kernel_for 2
 export CONFIG="$CONFIG machine"
 image tests
-kernel=$BUILD/kernel/$(sed -n 's/^variant=//p' "$BUILD/images/tests+machine+preempt+seccomp+smp/info")/vmlinux
-nm "$kernel" >symbols
+nm "$kernel_dir/vmlinux" >symbols
 
 # symbol NAME: its address in the kernel
 symbol()

@@ -44,7 +44,7 @@ checked()
 {
 	cp --sparse=always image replayed
 	e2fsck -p replayed >fsck 2>&1
-	[ $? -le 1 ] && ! grep -vE 'recovering journal|orphan|clean' fsck && e2fsck -fn replayed >fsck 2>&1
+	[ $? -le 1 ] && ! grep -qvE 'recovering journal|orphan|clean' fsck && e2fsck -fn replayed >fsck 2>&1
 }
 
 # cuts N: cut the power so many times, or until something is lost; sets $bad, $acked, $idle

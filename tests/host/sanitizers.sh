@@ -8,10 +8,9 @@ set -u
 kernel_for 2
 export CONFIG="$CONFIG lockdep kasan sanitizers" MEMORY=512 PATIENCE=10
 image tests
-kernel=$(sed -n 's/^variant=//p' "$BUILD/images/tests+kasan+lockdep+preempt+sanitizers+seccomp+smp/info")
 # Else a kernel without the checkers would pass.
 for option in PROVE_LOCKING KASAN UBSAN_BOUNDS NOINSTR_VALIDATION; do
-	shows "kernel has $option" "$BUILD/kernel/$kernel/.config" "^CONFIG_$option=y"
+	shows "kernel has $option" "$kernel_dir/.config" "^CONFIG_$option=y"
 done
 # What objtool says of code that runs before instrumentation may
 complaint=$(grep -m 1 'warning: objtool' "$BUILD/log/kernel-$kernel.log" 2>&1)

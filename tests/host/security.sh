@@ -8,7 +8,7 @@ app=$(temporary_app abuse)
 export MODE=linked
 image "$app"
 # The same for both
-kernel=$BUILD/kernel/$(sed -n 's/^variant=//p' "$BUILD/images/$app/info")/vmlinux
+kernel=$kernel_dir/vmlinux
 
 # abuse LOG STATUS REGEX ARGUMENTS...: how it ends, and what is to be read then
 abuse()
