@@ -59,7 +59,7 @@ selftests_left_out()
 		uevent/uevent_filtering * forks for minutes
 		x86/ldt_gdt_64 * CONFIG_MODIFY_LDT_SYSCALL is not set
 		x86/ptrace_syscall_64 * CONFIG_IA32_EMULATION is not set
-		x86/sysret_ss_attrs_64 * returns far at ring 3, for which QEMU before 9.1 reads the stack as the kernel, and SMAP stops it
+		x86/sysret_ss_attrs_64 * returns far at ring 3, for which QEMU 7.2 reads the stack as the kernel, and SMAP stops it
 		x86/*_32 * CONFIG_IA32_EMULATION is not set
 		capabilities/* musl needs libcap-ng
 		memfd/fuse_mnt musl needs libfuse
