@@ -17,6 +17,7 @@
 #
 # From the environment: CPUS=n; CONFIG="fragments", others than the suite's; FIRST=n,
 # only the first tests of a suite; RUNS=n, how often a difference is repeated;
+# MODES="binary linked user", only these columns, with what they are compared with;
 # BASE=user compares with ring 3 of our own kernel, which is no proof of the
 # contract, but needs no second kernel.
 set -eu
@@ -25,13 +26,20 @@ set -eu
 suites=${1:?usage: contract.sh SUITE|all}
 RUNS=${RUNS:-3}
 BASE=${BASE:-stock}
+modes=${MODES:-binary linked user}
 [ -z "${CONFIG+set}" ] || config=$CONFIG
 # Parameters of a user's own `make run`
-unset CMDLINE DISK PORTS PROFILE SNAPSHOT TIMEOUT
+unset CMDLINE DISK MODES PORTS PROFILE SNAPSHOT TIMEOUT
 case $BASE in
 stock | user) ;;
 *) die "BASE must be stock or user, not '$BASE'" ;;
 esac
+for mode in $modes; do
+	case $mode in
+	binary | linked | user) ;;
+	*) die "MODES must be of binary, linked and user, not '$mode'" ;;
+	esac
+done
 case ${FIRST-1} in
 '' | 0* | *[!0-9]*) die "FIRST must be a number above 0, not '$FIRST'" ;;
 esac
@@ -529,8 +537,9 @@ for suite in $suites; do
 	[ -z "$suite_packages" ] || "$ROOT/scripts/setup.sh" $suite_packages
 	ready=
 	for pair in stock:binary musl:linked stock:user; do
-		case " $suite_columns " in
-		*" ${pair#*:} "*) ;;
+		column=${pair#*:}
+		case " $suite_columns / $modes " in
+		*" $column "*/*" $column "*) ;;
 		*) continue ;;
 		esac
 		for column in ${pair%:*} ${pair#*:}; do
@@ -547,6 +556,7 @@ for suite in $suites; do
 		report "${pair%:*}" "${pair#*:}" >>"$table"
 		passed=$((passed + both)) differ=$((differ + failed))
 	done
+	[ -n "$ready" ] || say "contract: $suite: none of its columns is $modes"
 done
 echo
 printf '%-16s %-8s %7s %10s %10s %8s %8s %8s\n' suite column tests 'on stock' 'at both' differ excepted unsteady
