@@ -171,8 +171,8 @@ $1 == "@@" && $2 == "failed:" {
 
 # khugepaged, with colours
 /^\|Run test: / { section = substr($0, 12) }
-/\.\.\. *\[[0-9]+m(OK|Fail|Skip)/ {
-	r = /mOK/ ? "pass" : /mFail/ ? "fail" : "skip"
+/\.\.\. *\033\[3[123]m/ {
+	r = /\[32m/ ? "pass" : /\[31m/ ? "fail" : "skip"
 	out(again(program ": " (section == "" ? "set-up" : section)), r, "")
 	next
 }

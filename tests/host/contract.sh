@@ -80,6 +80,39 @@ uffd: b on shmem|skip|
 uffd|pass|exit 0
 quiet|said|FATAL ERROR, rdtsc() succeeded
 quiet: kernel: @@ processes that cannot be killed|bad|@@ processes that cannot be killed"
+is "results: those of khugepaged, va_high_addr_switch, ofdlocks" "$(parsed selftests <<-END
+	@@ 1 khugepaged
+	|Save THP and khugepaged settings... $(printf '\033[32mOK\033[0m')
+	|
+	|Run test: collapse_full (khugepaged:anon)
+	|Collapse multiple fully populated PTE table.... $(printf '\033[32mOK\033[0m')
+	|Run test: collapse_empty (khugepaged:anon)
+	|Do not collapse empty PTE table.... $(printf '\033[31mTimeout\033[0m')
+	|Run test: collapse_max_ptes_none (khugepaged:shmem)
+	|tmpfs... $(printf '\033[33mSkip\033[0m')
+	@@ 1 khugepaged exit 1 5
+	@@ 2 va_high_addr_switch
+	|mmap(NULL): 0x7f1234567000 - OK
+	|mmap(-1): 0x7f1234567000 - OK
+	|mmap(-1) again: 0xffffffffffffffff - FAILED
+	@@ 2 va_high_addr_switch exit 1 5
+	@@ 3 ofdlocks
+	|# [SUCCESS] set OFD read lock on first fd
+	|# [FAIL] read locks conflicted
+	@@ 3 ofdlocks exit 1 5
+	END
+)" "khugepaged: set-up|pass|
+khugepaged: collapse_full (khugepaged:anon)|pass|
+khugepaged: collapse_empty (khugepaged:anon)|fail|
+khugepaged: collapse_max_ptes_none (khugepaged:shmem)|skip|
+khugepaged|fail|exit 1
+va_high_addr_switch: mmap(NULL): n|pass|
+va_high_addr_switch: mmap(-n): n|pass|
+va_high_addr_switch: mmap(-n) again: n|fail|
+va_high_addr_switch|fail|exit 1
+ofdlocks: set OFD read lock on first fd|pass|
+ofdlocks: read locks conflicted|fail|
+ofdlocks|fail|exit 1"
 is "results: Python's" "$(parsed cpython <<-'END'
 	@@ 1 test_a
 	|test_x (test.test_a.B.test_x) ... ok
