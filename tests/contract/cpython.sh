@@ -47,11 +47,12 @@ suite_build()
 	[ ! -d "$system/usr/lib/locale" ] || cp -a "$system/usr/lib/locale" "$root/usr/lib"
 	[ ! -d "$system/usr/share/zoneinfo" ] || cp -a "$system/usr/share/zoneinfo" "$root/usr/share"
 	printf 'passwd: files\ngroup: files\nhosts: files\n' >"$root/etc/nsswitch.conf"
-	# Each run of the guest begins without what the last one has compiled. Some
-	# files have errors for a purpose.
+	# Each run of the guest begins without what the last one has compiled. -B: with what
+	# this run leaves in $system the next image would be another. Some files have
+	# errors for a purpose.
 	"$system/lib64/ld-linux-x86-64.so.2" --inhibit-cache \
 		--library-path "$system/lib/x86_64-linux-gnu:$system/usr/lib/x86_64-linux-gnu" \
-		"$system/usr/bin/python3.11" -E -m compileall -q -j "$JOBS" --invalidation-mode unchecked-hash \
+		"$system/usr/bin/python3.11" -E -B -m compileall -q -j "$JOBS" --invalidation-mode unchecked-hash \
 		-s "$root" "$lib" >"$LOGDIR/contract-cpython.log" 2>&1 || :
 
 	cat >"$root/contract/list" <<-END
