@@ -104,7 +104,8 @@ order_list()
 			if (!/^#/) {
 				split($0, field, "\t")
 				sub(/\(?: .*/, "", field[3])
-				excepted[field[3]] = 1
+				if (field[2] != "user")
+					excepted[field[3]] = 1
 			}
 			next
 		}
