@@ -89,8 +89,8 @@ column()
 }
 
 # order_list: before all tests that of the privilege, with a program of the kind of the
-# others where the suite names none; behind all those with an exception, as they may
-# leave the kernel in a state that it should not be in, or use up its warnings
+# others where the suite names none; behind all those with an exception at CPL 0, as
+# they may leave the kernel in a state that it should not be in, or use up its warnings
 order_list()
 {
 	list=$root/contract/list

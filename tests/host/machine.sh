@@ -10,13 +10,7 @@ cd "$OUT" || exit 1
 kernel_for 2
 export CONFIG="$CONFIG machine"
 image tests
-nm "$kernel_dir/vmlinux" >symbols
-
-# symbol NAME: its address in the kernel
-symbol()
-{
-	awk -v s="$1" '$3 == s { print $1; exit }' symbols
-}
+kernel=$kernel_dir/vmlinux
 
 # KVM does not stop at a single instruction as often.
 export ACCEL=tcg

@@ -13,7 +13,7 @@ for option in PROVE_LOCKING KASAN UBSAN_BOUNDS NOINSTR_VALIDATION; do
 	shows "kernel has $option" "$kernel_dir/.config" "^CONFIG_$option=y"
 done
 # What objtool says of code that runs before instrumentation may
-complaint=$(grep -m 1 'warning: objtool' "$BUILD/log/kernel-$kernel.log" 2>&1)
+complaint=$(grep -m 1 'warning: objtool' "$BUILD/log/kernel-${kernel_dir##*/}.log" 2>&1)
 is "objtool has no complaint" "$complaint" ''
 
 for mode in linked binary; do
