@@ -105,15 +105,17 @@ by_libfuzzer()
 	"$ROOT/scripts/setup.sh" clang libclang-rt-14-dev libzydis-dev
 	logged "fuzz-$1" "$1" "$dir/$1/fuzz"
 	logged "fuzz-$1-seeds" seeds "$1"
-	corpus=$dir/$1.corpus
+	corpus=../$1.corpus
 	limit=-max_total_time=${LIMIT:-600}
 	if [ -n "${RUNS:-}" ]; then
 		# Without what an earlier run has learnt
-		corpus=$dir/$1/corpus
-		mkdir "$corpus"
+		corpus=corpus
+		mkdir "$dir/$1/corpus"
 		limit=-runs=$RUNS
 	fi
-	(cd "$dir/$1" && ./fuzz "$limit" -seed="$seed" -print_final_stats=1 "$corpus" "$dir/$1.seeds") >"$dir/$1/log" 2>&1 ||
+	# The same each time: libFuzzer takes what is compared into its input, addresses on
+	# the stack among them, and reads its own corpus again after some seconds.
+	(cd "$dir/$1" && env -i setarch -R ./fuzz "$limit" -reload=0 -seed="$seed" -print_final_stats=1 "$corpus" "../$1.seeds") >"$dir/$1/log" 2>&1 ||
 		die "$1: $(grep -m 1 -E '^[^ ]+\.c:[0-9]+: |runtime error|ERROR' "$dir/$1/log"): see build/fuzz/$1"
 	echo "$1: $(sed -n 's/^stat::number_of_executed_units: *//p' "$dir/$1/log") runs with seed $seed"
 }

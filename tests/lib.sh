@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2030,SC2031 # TIMEOUT of refused
 # What the checks in tests/host share. A check is a script that run.sh starts
 # with RESULTS (the file that counts) in the environment; it reports every
 # single result with pass, fail or skip.
@@ -106,6 +106,7 @@ first_line()
 
 # image APP: build it, for the kernel that the environment selects, or end; sets $image_dir
 # and $kernel_dir, where its kernel was built
+# shellcheck disable=SC2034 # for the check
 image()
 {
 	"$ROOT/scripts/image.sh" "$1" 2>&1 | tee "$OUT/image-$1.log" | grep -v '^unilinux:'
@@ -129,10 +130,14 @@ temporary_app()
 	basename "$dir"
 }
 
-# symbol NAME: its address in $kernel, a vmlinux that the check has set
+# symbol NAME: its address in $kernel, a vmlinux that the check has set, or a word that
+# is none
+# shellcheck disable=SC2154 # set by the check
 symbol()
 {
-	nm "$kernel" | awk -v s="$1" '$3 == s { print $1; exit }'
+	nm "$kernel" | awk -v s="$1" '
+		$3 == s { print $1; found = 1; exit }
+		END { if (!found) print "no-symbol-" s }'
 }
 
 # run_app LOG APP: boot its image, all output to $OUT/LOG; sets $status
@@ -253,6 +258,8 @@ tap()
 {
 	clean_console "$OUT/$1" >"$OUT/$1.tap"
 	awk -v name="$NAME" -v what="$2" -v results="$RESULTS" '
+		# What each kernel and image of these tests has: without it, something is broken.
+		BEGIN { broken = "^ *(no swap on|there is no|no /|no CONFIG_UKL_PATCH)" }
 		function report(r, text, why)
 		{
 			printf "%s\t%s\t%s\t%s\n", r, name, what ": " text, why >>results
@@ -269,7 +276,12 @@ tap()
 			if (!bad && match(text, / # [Ss][Kk][Ii][Pp]/)) {
 				reason = substr(text, RSTART + 7)
 				text = substr(text, 1, RSTART - 1)
-				report("skip", text, reason)
+				if (reason ~ broken) {
+					print "FAILED   " name ": " what ": " text ": skipped:" reason
+					report("fail", text, "skipped:" reason)
+				} else {
+					report("skip", text, reason)
+				}
 			} else if (bad) {
 				print "FAILED   " name ": " what ": " text (why == "" ? "" : ": " why)
 				report("fail", text, why)
@@ -323,6 +335,11 @@ boot_tests()
 	[ -n "${CPUS:-}" ] || args="$args -x *.migrate -x *.hotplug"
 	# Of use only where interrupts come anywhere, see steps.c.
 	[ $# -gt 0 ] || args="$args -x steps $MACHINE_TESTS"
+	# For judge_tests
+	case ${PARAMETERS:-} in
+	*maxcpus=1*) processors=1 ;;
+	*) processors=${CPUS:-1} ;;
+	esac
 	words="$words ukl.args=\"$args $*\""
 	APPEND=$words TIMEOUT=${TIMEOUT:-600} "$ROOT/scripts/run.sh" tests >"$OUT/$log" 2>&1 </dev/null &
 	app_pid=$!
@@ -335,6 +352,7 @@ judge_tests()
 	finish_app
 	tap "$1" "$2"
 	shows "$2: runs at CPL ${3:-0}" "$OUT/$1.tap" "^# CPL ${3:-0}"
+	is "$2: processors" "$(sed -n 's/^# \([0-9]*\) CPUs$/\1/p' "$OUT/$1.tap")" "$processors"
 	! complaint=$(kernel_complaints "$OUT/$1") || fail "$2: kernel" "$complaint"
 	! grep -q '^not ok' "$OUT/$1.tap" || return 0
 	is "$2: exit status" "$status" 0

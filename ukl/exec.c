@@ -102,7 +102,8 @@ static bool has_marker(struct linux_binprm *bprm)
 void ukl_setup_new_exec(struct linux_binprm *bprm)
 {
 	bool linked = has_marker(bprm);
-	bool ukl = binary_mode || linked;
+	/* Its trap of RDTSC outlives exec, and there is none at CPL 0. */
+	bool ukl = linked || (binary_mode && !test_thread_flag(TIF_NOTSC));
 
 	ukl_patch_exec(ukl && !linked);
 	preempt_disable();

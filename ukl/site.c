@@ -193,10 +193,19 @@ static bool can_copy(struct insn *insn)
 	case 0x1e ... 0x1f:	/* endbr64, nop: a function begins here, maybe */
 	case 0x20 ... 0x23:	/* control and debug registers */
 	case 0x30 ... 0x37:	/* MSRs, sysenter */
+	case 0x78 ... 0x79:	/* vmread, vmwrite */
 	case 0xaa:		/* rsm */
 	case 0xb9:		/* ud1 */
 	case 0xff:		/* ud0 */
 		return false;
+	case 0x38:		/* invept, invvpid, invpcid; loadiwkey; wruss */
+		return (op[2] & 0xfc) != 0x80 && op[2] != 0xdc && op[2] != 0xf5;
+	case 0x3a:		/* hreset */
+		return op[2] != 0xf0;
+	case 0xae:		/* clrssbsy */
+		return reg != 6;
+	case 0xc7:		/* all but cmpxchg8b, rdrand, rdseed */
+		return reg == 1 || X86_MODRM_MOD(insn->modrm.value) == 3;
 	default:
 		return true;
 	}

@@ -101,7 +101,7 @@ footprint()
 guest_results()
 {
 	case $2 in
-	linked | binary) cpl=0 ;;
+	small | linked | binary) cpl=0 ;;
 	*) cpl=3 ;;
 	esac
 	accel=$(meter "$1" accel)
@@ -239,9 +239,15 @@ from_host()
 	for run in $(seq "$runs"); do
 		say "bench: $suite: client on this host, run $run of $runs"
 		for server in $ready; do
-			$4 "${server#*:}" | while read -r workload metric unit value; do
+			client=$work/$1-${server%:*}-client-$run
+			$4 "${server#*:}" >"$client" 2>"$client.log" || :
+			if [ ! -s "$client" ]; then
+				not_measured "${server%:*}" "$1" "run $run: the client has no result: $(reason "$client.log")"
+				continue
+			fi
+			while read -r workload metric unit value; do
 				record "$ACCELERATOR" "$workload" "$metric" "$unit" "${server%:*}" "$run" "$value"
-			done
+			done <"$client"
 		done
 	done
 	stop_servers

@@ -182,6 +182,19 @@ static void run(int number, const char *name, int seconds, const char *dir,
 static char **tests;
 static int count;
 
+/* Commands for a shell, none of which may fail. */
+static int shell(const char *commands)
+{
+	char *text;
+	int status;
+
+	if (asprintf(&text, "set -e; %s", commands) < 0)
+		return -1;
+	status = system(text);
+	free(text);
+	return status;
+}
+
 /* The commands of the list are run at once, its tests are kept. */
 static int read_list(const char *path)
 {
@@ -194,7 +207,7 @@ static int read_list(const char *path)
 	while (getline(&text, &size, list) > 0) {
 		text[strcspn(text, "\n")] = '\0';
 		if (!strncmp(text, "#!", 2)) {
-			if (system(text + 2))
+			if (shell(text + 2))
 				say("@@ failed: %s\n", text + 2);
 			continue;
 		}

@@ -180,4 +180,6 @@ while ($count ? $runs < $count : time < $end) {
 	$runs++;
 	$targets{$target}->();
 }
+die "unilinux: fuzz: $target: of $runs runs with seed $seed $worked worked and $refused were refused: this tests nothing\n"
+	if $runs >= 10 && !($worked && $refused);
 print "$target: $runs runs with seed $seed: $worked times it worked, $refused times it was refused\n";

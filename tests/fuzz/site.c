@@ -36,15 +36,6 @@ static ZydisDecoder decoder;
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64,
-			 ZYDIS_STACK_WIDTH_64);
-	return 0;
-}
-
 static bool zydis(const u8 *code, unsigned int size, struct decoded *insn)
 {
 	return ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, code, size,
@@ -73,6 +64,40 @@ static bool stays(const struct decoded *insn)
 		return insn->i.attributes & (ZYDIS_ATTRIB_IS_PRIVILEGED |
 					     ZYDIS_ATTRIB_HAS_LOCK);
 	}
+}
+
+/* Each opcode without VEX, with each ModRM byte and each mandatory prefix */
+static void each_opcode(void)
+{
+	static const char *const maps[] = { "", "\x0f", "\x0f\x38", "\x0f\x3a" };
+	static const char *const prefixes[] = { "", "\x66", "\xf2", "\xf3" };
+
+	for (unsigned int i = 0; i < 4 * 4 * 2 * 256 * 256; i++) {
+		const char *map = maps[i >> 19], *prefix = prefixes[i >> 17 & 3];
+		u8 code[MAX_INSN_SIZE];
+		struct decoded decoded;
+		struct insn insn;
+
+		memset(code, 0x24, sizeof(code));
+		snprintf((char *)code, sizeof(code), "%s%s%s", prefix,
+			 i >> 16 & 1 ? "\x48" : "", map);
+		code[strlen((char *)code) + 1] = i;
+		code[strlen((char *)code)] = i >> 8;
+		if (decode(code, sizeof(code), &insn) && can_copy(&insn) &&
+		    zydis(code, sizeof(code), &decoded))
+			CHECK(!stays(&decoded), "%s may be copied",
+			      ZydisMnemonicGetString(decoded.i.mnemonic));
+	}
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64,
+			 ZYDIS_STACK_WIDTH_64);
+	each_opcode();
+	return 0;
 }
 
 /* The same instruction at two places: operands, and what they refer to. */

@@ -567,6 +567,25 @@ TEST(fault, tsc)
 	WANT(SIGSEGV, SI_KERNEL, NULL);
 }
 
+/* The trap outlives exec. */
+TEST(fault, tsc_exec)
+{
+	char *args[] = { "ukltest", "--child", "rdtsc", NULL };
+	pid_t pid = xfork();
+
+	if (!pid) {
+		if (syscall(SYS_prctl, PR_SET_TSC, PR_TSC_SIGSEGV))
+			_exit(errno);
+		execv(self_path, args);
+		_exit(100);
+	}
+#ifdef LINKED
+	EXPECT_EXIT(pid, EINVAL);
+#else
+	EXPECT_SIGNAL(pid, SIGSEGV);
+#endif
+}
+
 static void free_at(unsigned long p)
 {
 	free((void *)p);

@@ -334,7 +334,7 @@ static int run(struct test *t, unsigned int nr)
 		printf("ok %u - %s # SKIP %s\n", nr, t->name, message->text);
 		return 0;
 	}
-	verdict = ret && !status ? "ok" : "not ok";
+	verdict = ret == pid && !status ? "ok" : "not ok";
 	if (*verdict == 'n' && message->taken)
 		printf("# %s\n", message->text);
 	if (!ret)

@@ -12,12 +12,12 @@ ASM_FN(st_store_below,
        "movq $3, (%rax)\n movq $4, -4096(%rax)\n"
        "mov (%rax), %rcx\n add -4096(%rax), %rcx\n"
        "mov %rcx, %rax\n ret");
-/* Push n words and pop them again; 0, or what came off wrong. */
+/* Push n words and pop them again; 0, or which came off wrong, counted from 1. */
 ASM_FN(st_push,
        "mov %rdi, %rcx\n"
        "1: push %rcx\n dec %rcx\n jnz 1b\n"
        "xor %eax, %eax\n"
-       "2: inc %rcx\n pop %rdx\n cmp %rcx, %rdx\n cmovne %rdx, %rax\n"
+       "2: inc %rcx\n pop %rdx\n cmp %rcx, %rdx\n cmovne %rcx, %rax\n"
        "cmp %rdi, %rcx\n jne 2b\n"
        "ret");
 /* n nested calls, each with nothing but a return address. */

@@ -376,10 +376,30 @@ TEST(abi, gs)
 #define HWCAP2_FSGSBASE 2
 #endif
 
+/* At CPL 0 AT_HWCAP2 says that there is none, for the sake of GS: CR4.FSGSBASE. */
+static int fsgsbase(void)
+{
+	unsigned long cr4;
+
+	if (cpl())
+		return getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE;
+	__asm__ volatile("mov %%cr4, %0" : "=r" (cr4));
+	return cr4 >> 16 & 1;
+}
+
+/* sched_yield with another FS base; what the base is then. */
+#define FS_YIELD(insn)							\
+	"push %rbx\n rdfsbase %rbx\n wrfsbase %rdi\n"			\
+	"mov $24, %eax\n " insn "\n"					\
+	"rdfsbase %rax\n wrfsbase %rbx\n pop %rbx\n ret"
+ASM_FN(fs_insn, FS_YIELD(ASM_INSN));
+ASM_FN(fs_call, FS_YIELD(ASM_CALL));
+long fs_insn(long base), fs_call(long base);
+
 /* FS is the application's: its base stays through calls and switches. */
 TEST(abi, fs)
 {
-	long want = 0, got = 0, other[64];
+	long want = 0, other = (long)&want;
 	pid_t pid = xfork();
 
 	if (!pid)
@@ -387,21 +407,10 @@ TEST(abi, fs)
 			sched_yield();
 	CHECK(!syscall(SYS_arch_prctl, ARCH_GET_FS, &want));
 	EQ(want, pthread_self());
-	if (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE) {
-		long ret;
-
-		for (int i = 0; i < 200; i++) {
-			__asm__ volatile("wrfsbase %[other]\n"
-					 "mov %[nr], %%eax\n"
-					 "syscall\n"
-					 "rdfsbase %[got]\n"
-					 "wrfsbase %[want]"
-					 : [got] "=&r" (got), "=&a" (ret)
-					 : [other] "r" (other), [want] "r" (want),
-					   [nr] "i" (SYS_sched_yield)
-					 : "rcx", "r11", "memory");
-			EQ(got, other);
-		}
+	for (int i = 0; i < 200 && fsgsbase(); i++) {
+		EQ(fs_insn(other), other);
+		if (!cpl())
+			EQ(fs_call(other), other);
 	}
 	kill(pid, SIGKILL);
 	EXPECT_SIGNAL(pid, SIGKILL);

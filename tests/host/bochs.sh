@@ -76,7 +76,7 @@ boot()
 	# processors by leaf 1, of which the kernel warns (Intel SDM vol. 2, "CPUID").
 	known='^$'
 	[ "$cpus" = 1 ] || known='WARNING: .*parse_legacy'
-	grep -v "$known" "$OUT/$1.serial" >"$OUT/$1.kernel"
+	grep -av "$known" "$OUT/$1.serial" >"$OUT/$1.kernel"
 	! complaint=$(kernel_complaints "$OUT/$1.kernel") || fail "$1: kernel" "$complaint"
 	is "$1: exit status" "$status" 0
 }

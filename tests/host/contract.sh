@@ -135,6 +135,19 @@ test_a: Doctest: test.test_a|pass|
 test_a|fail|exit 2
 test_b|skip|exit 0"
 
+is "results: SQLite's" "$(parsed sqlite <<-'END'
+	@@ 1 shell-WAL
+	|0 errors out of 3 tests
+	|1 errors out of 3 tests
+	@@ 1 shell-WAL exit 0 5
+	@@ 2 mptest
+	|Summary: 4 errors out of 627 tests
+	@@ 2 mptest exit 1 5
+	END
+)" "shell-WAL: selftest|pass|
+shell-WAL: selftest (2)|fail|1 errors out of 3 tests
+shell-WAL|pass|exit 0
+mptest|fail|exit 1"
 is "results: Redis'" "$(parsed redis <<-'END'
 	@@ 1 unit/a
 	|[ok]: one (12 ms)

@@ -12,7 +12,7 @@ for mode in linked binary; do
 	export ARGS
 	run_app "$mode" "$app"
 	shows "$mode: signal" "$OUT/$mode" 'SIGSEGV'
-	shows "$mode: address" "$OUT/$mode" '0*4d2($|[^0-9a-f])'
+	shows "$mode: address" "$OUT/$mode" 'SIGSEGV.* writing address 0*4d2($|[^0-9a-f])'
 	shows "$mode: the function that crashed" "$OUT/$mode" 'probe_innermost\+0x'
 	shows "$mode: its caller" "$OUT/$mode" 'probe_caller\+0x'
 	shows "$mode: the machine still says its status" "$OUT/$mode" '^ukl: exit status 139'

@@ -38,7 +38,7 @@ unset MODE
 make -C "$ROOT" --no-print-directory inspect APP=hello >"$OUT/inspect" 2>&1
 is "make inspect: status" $? 0
 shows "make inspect: a call of the program" "$OUT/inspect" ' exit_group$'
-shows "make inspect: no number is unknown" "$OUT/inspect" 'sites  .* call [0-9]'
+shows "make inspect: calls with a number that is known" "$OUT/inspect" 'sites  .* call [0-9]'
 for absent in fork socket 'any that these are asked for'; do
 	if grep -qw -- "$absent" "$OUT/inspect"; then
 		fail "make inspect: a call that hello cannot make" "$absent"

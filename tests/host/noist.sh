@@ -33,15 +33,12 @@ done
 unset MODE APPEND
 image tests
 for mode in linked binary; do
-	TIMEOUT=120 boot_tests "tests-$mode" "$mode"
+	boot_tests "tests-$mode" "$mode"
 	finish_app
-	clean_console "$OUT/tests-$mode" >"$OUT/tests-$mode.tap"
-	plan=$(sed -n 's/^1\.\.//p' "$OUT/tests-$mode.tap")
-	if ! grep -qE '^1\.\.|double fault' "$OUT/tests-$mode"; then
-		fail "$mode, without IST stacks: the guest's tests fail" "they did not begin"
-	elif grep -q '^ok ' "$OUT/tests-$mode.tap" && [ "$(grep -c '^ok ' "$OUT/tests-$mode.tap")" = "$plan" ]; then
-		fail "$mode, without IST stacks: the guest's tests fail" "all $plan pass"
+	# They failed, or the machine did, but for no other reason.
+	if [ "$status" = 124 ]; then
+		fail "$mode, without IST stacks: the guest's tests fail" "they have no end"
 	else
-		pass "$mode, without IST stacks: the guest's tests fail"
+		shows "$mode, without IST stacks: the guest's tests fail" "$OUT/tests-$mode" '^not ok |double fault'
 	fi
 done

@@ -21,9 +21,10 @@ files=$(sed -n 's,^+++ b/,,p' patches/*.patch | sed 's/\t.*//' | sort -u)
 find "$stock" -name '.*.o.cmd' -size -200k >"$OUT/cmds"
 for f in $files; do
 	case $f in
-	*.c | *.S)
-		[ ! -f "$stock/${f%.*}.o" ] || echo "${f%.*}.o"
-		;;
+	kernel/sched/idle.c) echo kernel/sched/build_policy.o ;;
+	# Not in this kernel; the linker's; compared below
+	arch/x86/kernel/uprobes.c | *.lds.S | *asm-offsets_64.c) ;;
+	*.c | *.S) echo "${f%.*}.o" ;;
 	*.h)
 		xargs grep -lE "/$f( |\$|\\\\)" <"$OUT/cmds" | grep -vE '/(tools|scripts|vdso|boot|realmode|purgatory)/' |
 			sort | awk '{ l[NR] = $0 } END { for (i = 0; i < 6 && i < NR; i++) print l[1 + int(i * NR / 6)] }' |
@@ -40,21 +41,20 @@ done | grep -v 'asm-offsets\.o' | sort -u >"$OUT/objects"
 # beside the code, which this leaves out.
 code()
 {
-	objdump -dr --no-show-raw-insn "$1" | sed '1,/Disassembly/d'
+	objdump -dr --no-show-raw-insn "$1" >"$OUT/dump" || echo "no code of $1"
+	sed '1,/Disassembly/d' "$OUT/dump"
 }
 n=0 bad=
 while read -r o; do
 	code "$stock/$o" >"$OUT/a"
 	code "$off/$o" >"$OUT/b"
-	if [ -s "$OUT/a" ] && cmp -s "$OUT/a" "$OUT/b"; then
+	if cmp -s "$OUT/a" "$OUT/b"; then
 		n=$((n + 1))
-	elif [ -s "$OUT/a" ] || [ -s "$OUT/b" ]; then
+	else
 		bad="$bad $o"
 	fi
 done <"$OUT/objects"
+[ "$n" -gt 0 ] || bad=none
 is "$n objects have the same code" "$bad" ""
-# One at least for each patched file of code
-[ "$n" -ge "$(echo "$files" | grep -c '\.[cS]$')" ]
-is "$n objects are all that were asked for" $? 0
 cmp -s "$stock/include/generated/asm-offsets.h" "$off/include/generated/asm-offsets.h"
 is "asm-offsets.h" $? 0

@@ -8,6 +8,7 @@ app=$(temporary_app abuse)
 export MODE=linked
 image "$app"
 # The same for both
+# shellcheck disable=SC2034 # for symbol
 kernel=$kernel_dir/vmlinux
 
 # abuse LOG STATUS REGEX ARGUMENTS...: how it ends, and what is to be read then
@@ -23,21 +24,27 @@ abuse()
 	! complaint=$(kernel_complaints "$OUT/$log") || fail "$log: kernel" "$complaint"
 }
 
-segv='^ukl: crash: .*SIGSEGV'
+# crash ACCESS ADDRESS: the report of the signal for it
+crash()
+{
+	echo "^ukl: crash: .*SIGSEGV.* $1 address 0*$2(\$|[^0-9a-f])"
+}
+text=$(symbol _text) banner=$(symbol linux_banner) data=$(symbol panic_timeout)
+table=ffffffffff600000
 for MODE in linked binary; do
 	image "$app"
-	abuse "write to kernel text" 139 "$segv" write "$(symbol _text)"
-	abuse "write to read-only data" 139 "$segv" write "$(symbol linux_banner)"
-	abuse "write to the table of calls" 139 "$segv" write ffffffffff600000
-	abuse "execute data of the kernel" 139 "$segv" jump "$(symbol panic_timeout)"
-	abuse "execute data of the application" 139 "$segv" data
-	abuse "jump to NULL" 139 "$segv" jump 0
-	abuse "write to NULL" 139 "$segv" write 0
-	abuse "stack exhausted" 139 "$segv" stack
+	abuse "write to kernel text" 139 "$(crash writing "$text")" write "$text"
+	abuse "write to read-only data" 139 "$(crash writing "$banner")" write "$banner"
+	abuse "write to the table of calls" 139 "$(crash writing "$table")" write "$table"
+	abuse "execute data of the kernel" 139 "$(crash executing "$data")" jump "$data"
+	abuse "execute data of the application" 139 '^ukl: crash: .*SIGSEGV.* executing address' data
+	abuse "jump to NULL" 139 "$(crash executing 0)" jump 0
+	abuse "write to NULL" 139 "$(crash writing 0)" write 0
+	abuse "stack exhausted" 139 '^ukl: crash: .*SIGSEGV.* writing address' stack
 	abuse "memory exhausted" 137 'Out of memory: Killed process' heap
 	abuse "fork bomb" 0 '^abuse: fork: Resource temporarily unavailable' bomb
 	abuse "no page both writable and executable" 0 '^abuse: 0 pages .*, of [1-9][0-9]* writable and [1-9][0-9]* executable' wx
 	abuse "no module" 0 '^abuse: init_module: Function not implemented' module
 	# What docs/security.md says about writable data of the kernel: nothing stops it.
-	abuse "data of the kernel can be written" 0 '^abuse: written' write "$(symbol panic_timeout)"
+	abuse "data of the kernel can be written" 0 '^abuse: written' write "$data"
 done

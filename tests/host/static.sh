@@ -53,6 +53,8 @@ checkpatch()
 		--ignore MISSING_SIGN_OFF,NO_AUTHOR_SIGN_OFF,FILE_PATH_CHANGES,FROM_SIGN_OFF_MISMATCH,COMMIT_MESSAGE,AVOID_EXTERNS,EMBEDDED_FILENAME,INCLUDE_LINUX \
 		"$@" 2>/dev/null
 }
+printf 'int f(void) {\n    return 1;\n}\n' >"$OUT/bad.c"
+is "checkpatch complains of what is wrong" "$(checkpatch -f "$OUT/bad.c" | grep -c SPDX_LICENSE_TAG)" 1
 : >"$OUT/checkpatch.log"
 for p in $series; do
 	# By standard input: it takes files in git for sources.
@@ -70,7 +72,8 @@ else
 fi
 
 scripts=$(git ls-files -co --exclude-standard | while read -r f; do
-	[ ! -f "$f" ] || ! head -n 1 "$f" | grep -q '^#!/bin/\(ba\)\?sh' || echo "$f"
+	# With -x it follows into those that are sourced, but says nothing of them.
+	[ ! -f "$f" ] || ! head -n 3 "$f" | grep -qE '^#!/bin/(ba)?sh|^# shellcheck shell=' || echo "$f"
 done)
 # shellcheck disable=SC2086
 if shellcheck -x -P SCRIPTDIR $scripts >"$OUT/shellcheck.log" 2>&1; then
