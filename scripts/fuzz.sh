@@ -6,7 +6,7 @@
 #   manifest   the manifest and the kernel command line (ukl/manifest.c)
 #   recipe     recipes (recipe.sh)
 #   words      what run.sh takes from the environment
-#   kernel     the kernel's ELF headers (mkimage.c)
+#   kernel     the kernel's ELF headers, and the cpio archive (mkimage.c)
 #   oci        container images (rootfs.sh)
 #
 # From the environment: LIMIT=seconds for each, 600 by default; or RUNS=n, which with the
@@ -60,10 +60,6 @@ kernel()
 {
 	compiled "$dir/kernel/mkimage" "$ROOT/scripts/mkimage.c" &&
 		gcc -nostdlib -static -Wl,--build-id=none -o "$dir/kernel/kernel" "$ROOT/tests/fuzz/kernel.S"
-	{
-		printf 070701
-		head -c 5000 /dev/zero
-	} >"$dir/kernel/cpio"
 }
 
 # A layer with one program, and what makes an archive of "docker save"

@@ -233,11 +233,12 @@ static char *cpio_field(unsigned char *head, unsigned int field)
 static uint64_t cpio_number(const struct file *cpio, unsigned char *head,
 			    unsigned int field)
 {
-	char digits[9] = { 0 };
+	char digits[9] = { 0 }, *text = cpio_field(head, field);
 
-	memcpy(digits, cpio_field(head, field), 8);
+	memcpy(digits, text, 8);
 	if (strspn(digits, "0123456789abcdefABCDEF") != 8)
-		die("%s is damaged: '%s' is no number", cpio->name, digits);
+		die("%s is damaged: no number at offset 0x%llx", cpio->name,
+		    (unsigned long long)((unsigned char *)text - cpio->data));
 	return strtoul(digits, NULL, 16);
 }
 

@@ -123,11 +123,32 @@ sub words {
 	run("@set", "$root/scripts/run.sh", rand() < 0.1 ? damage('hello') : 'hello');
 }
 
-# The head of a small kernel, its tables and its symbols
+# A file of a newc archive
+sub cpio {
+	my ($name, $mode, $data) = @_;
+	my $head = sprintf '070701' . '%08X' x 13, 1, $mode, 0, 0, 1, 0, length $data, 0, 0, 0, 0, 1 + length $name, 0;
+	return join '', map { $_ . "\0" x (-length($_) % 4) } "$head$name\0", $data;
+}
+
+my $archive = join '', map { cpio(@$_) } ['bin', 040755, ''], ['bin/large', 0100755, 'large' x 2000],
+	['small', 0100644, 'small'], ['TRAILER!!!', 0, ''];
+
+sub damage_archive {
+	my $text = $archive;
+	for (1 .. 1 + rand 3) {
+		my $at = any(0, 116, 10236, 10360) + int rand 130;
+		substr($text, $at % length $text, 1) = rand() < 0.7 ? any(0 .. 9, 'A' .. 'F') : chr rand 256;
+	}
+	$text = substr $text, 0, int rand length $text if rand() < 0.2;
+	return $text;
+}
+
+# The head of a small kernel, its tables and its symbols; or the archive
 my $kernel;
 
 sub kernel {
 	$kernel //= slurp("$dir/kernel");
+	spew("$dir/cpio", rand() < 0.3 ? damage_archive() : $archive);
 	my $text = $kernel;
 	my @at = unpack 'x32 Q x0 Q', $text;
 	my @interesting = (0, 1, 0x7f, 0x80, 0xff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, ~0, ~0 - 1, 1 << 63, length $text);

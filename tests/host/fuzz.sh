@@ -20,3 +20,9 @@ fuzz recipe 100
 fuzz words 40
 fuzz kernel 100
 fuzz oci 10
+
+# What was found in the archive of an image: a newline in place of a number, which was
+# printed as well
+printf '070701%048d\n%055d' 0 0 >"$OUT/cpio"
+refused "an archive without a number" "cpio is damaged: no number at offset 0x36" \
+	"$BUILD/fuzz/kernel/mkimage" "$BUILD/fuzz/kernel/kernel" "$OUT/cpio" console=ttyS0 "$OUT/image"

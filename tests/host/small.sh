@@ -56,7 +56,7 @@ has() # SYMBOL KERNEL
 }
 small=$(sed -n 's/^variant=//p' "$built/info")
 bad=
-for name in __x64_sys_epoll_create1 do_epoll_create __x64_sys_getdents64 filldir64 __x64_sys_fallocate ksys_fallocate; do
+for name in __x64_sys_epoll_create1 do_epoll_create __x64_sys_getdents64 filldir64 __x64_sys_fallocate; do
 	if ! has "$name" ukl || has "$name" "$small" || ! has ksys_write "$small"; then
 		bad="$bad $name"
 	fi
