@@ -169,9 +169,9 @@ $1 == "@@" && $2 == "failed:" {
 	next
 }
 
-# khugepaged, with colours
+# khugepaged, with colours, of which runner.c leaves out the escape
 /^\|Run test: / { section = substr($0, 12) }
-/\.\.\. *\033\[3[123]m/ {
+/^\|.*\.\.\. *\[3[123]m/ {
 	r = /\[32m/ ? "pass" : /\[31m/ ? "fail" : "skip"
 	out(again(program ": " (section == "" ? "set-up" : section)), r, "")
 	next

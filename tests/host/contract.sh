@@ -80,16 +80,16 @@ uffd: b on shmem|skip|
 uffd|pass|exit 0
 quiet|said|FATAL ERROR, rdtsc() succeeded
 quiet: kernel: @@ processes that cannot be killed|bad|@@ processes that cannot be killed"
-is "results: those of khugepaged, va_high_addr_switch, ofdlocks" "$(parsed selftests <<-END
+is "results: those of khugepaged, va_high_addr_switch, ofdlocks" "$(parsed selftests <<-'END'
 	@@ 1 khugepaged
-	|Save THP and khugepaged settings... $(printf '\033[32mOK\033[0m')
+	|Save THP and khugepaged settings... [32mOK[0m
 	|
 	|Run test: collapse_full (khugepaged:anon)
-	|Collapse multiple fully populated PTE table.... $(printf '\033[32mOK\033[0m')
+	|Collapse multiple fully populated PTE table.... [32mOK[0m
 	|Run test: collapse_empty (khugepaged:anon)
-	|Do not collapse empty PTE table.... $(printf '\033[31mTimeout\033[0m')
+	|Do not collapse empty PTE table.... [31mTimeout[0m
 	|Run test: collapse_max_ptes_none (khugepaged:shmem)
-	|tmpfs... $(printf '\033[33mSkip\033[0m')
+	|tmpfs... [33mSkip[0m
 	@@ 1 khugepaged exit 1 5
 	@@ 2 va_high_addr_switch
 	|mmap(NULL): 0x7f1234567000 - OK
