@@ -144,7 +144,7 @@ is "results: SQLite's" "$(parsed sqlite <<-'END'
 	|Summary: 4 errors out of 627 tests
 	@@ 2 mptest exit 1 5
 	END
-)" "shell-WAL: selftest|pass|
+)" "shell-WAL: selftest|pass|0 errors out of 3 tests
 shell-WAL: selftest (2)|fail|1 errors out of 3 tests
 shell-WAL|pass|exit 0
 mptest|fail|exit 1"
