@@ -198,8 +198,9 @@ static bool can_copy(struct insn *insn)
 	case 0xb9:		/* ud1 */
 	case 0xff:		/* ud0 */
 		return false;
-	case 0x38:		/* invept, invvpid, invpcid; loadiwkey; wruss */
-		return (op[2] & 0xfc) != 0x80 && op[2] != 0xdc && op[2] != 0xf5;
+	case 0x38:		/* invept, invvpid, invpcid; loadiwkey; wruss; enqcmds */
+		return (op[2] & 0xfc) != 0x80 && op[2] != 0xdc &&
+		       op[2] != 0xf5 && op[2] != 0xf8;
 	case 0x3a:		/* hreset */
 		return op[2] != 0xf0;
 	case 0xae:		/* clrssbsy */

@@ -61,7 +61,9 @@ static bool stays(const struct decoded *insn)
 			(insn->i.opcode & 0xf0) != 0x70 :
 			(insn->i.opcode & 0xf0) != 0x80;
 	default:
-		return insn->i.attributes & (ZYDIS_ATTRIB_IS_PRIVILEGED |
+		/* Zydis does not say so of all: Intel SDM vol. 2, "ENQCMDS". */
+		return insn->i.mnemonic == ZYDIS_MNEMONIC_ENQCMDS ||
+		       insn->i.attributes & (ZYDIS_ATTRIB_IS_PRIVILEGED |
 					     ZYDIS_ATTRIB_HAS_LOCK);
 	}
 }

@@ -251,17 +251,19 @@ TEST(files, proc_blocked)
 	pid = xfork();
 	if (!pid)
 		_exit(read(fd[0], &c, 1) != 1);
-	usleep(20000);
 	for (int i = 0; i < 2; i++) {
 		snprintf(name, sizeof(name), "/proc/%d/%s", pid,
 			 i ? "stat" : "syscall");
-		f = open(name, O_RDONLY);
-		if (f < 0 && !i)
-			continue;
-		CHECK(f >= 0);
-		CHECK(read(f, text, sizeof(text) - 1) > 0);
-		close(f);
-		if (i)
+		do {
+			usleep(20000);
+			f = open(name, O_RDONLY);
+			if (f < 0 && !i)
+				break;
+			CHECK(f >= 0);
+			CHECK(read(f, text, sizeof(text) - 1) > 0);
+			close(f);
+		} while (!i && !strncmp(text, "running", 7));
+		if (i || f < 0)
 			continue;
 		EQ(sscanf(text, "%ld %lx %*x %lx", &nr, &first, &third), 3);
 		EQ(nr, SYS_read);
