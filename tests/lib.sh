@@ -273,18 +273,19 @@ tap()
 			sub(/^(not )?ok *[0-9]* *(- )?/, "", text)
 			sub(/ # [0-9]+ ms$/, "", text)
 			seen++
-			if (!bad && match(text, / # [Ss][Kk][Ii][Pp]/)) {
+			skipped = !bad && match(text, / # [Ss][Kk][Ii][Pp]/)
+			if (skipped) {
 				reason = substr(text, RSTART + 7)
 				text = substr(text, 1, RSTART - 1)
-				if (reason ~ broken) {
-					print "FAILED   " name ": " what ": " text ": skipped:" reason
-					report("fail", text, "skipped:" reason)
-				} else {
-					report("skip", text, reason)
-				}
-			} else if (bad) {
+				bad = reason ~ broken
+				if (bad)
+					why = "skipped:" reason
+			}
+			if (bad) {
 				print "FAILED   " name ": " what ": " text (why == "" ? "" : ": " why)
 				report("fail", text, why)
+			} else if (skipped) {
+				report("skip", text, reason)
 			} else {
 				report("pass", text, "")
 			}

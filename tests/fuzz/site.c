@@ -77,14 +77,15 @@ static void each_opcode(void)
 	for (unsigned int i = 0; i < 4 * 4 * 2 * 256 * 256; i++) {
 		const char *map = maps[i >> 19], *prefix = prefixes[i >> 17 & 3];
 		u8 code[MAX_INSN_SIZE];
+		unsigned int len;
 		struct decoded decoded;
 		struct insn insn;
 
 		memset(code, 0x24, sizeof(code));
-		snprintf((char *)code, sizeof(code), "%s%s%s", prefix,
-			 i >> 16 & 1 ? "\x48" : "", map);
-		code[strlen((char *)code) + 1] = i;
-		code[strlen((char *)code)] = i >> 8;
+		len = snprintf((char *)code, sizeof(code), "%s%s%s", prefix,
+			       i >> 16 & 1 ? "\x48" : "", map);
+		code[len] = i >> 8;
+		code[len + 1] = i;
 		if (decode(code, sizeof(code), &insn) && can_copy(&insn) &&
 		    zydis(code, sizeof(code), &decoded))
 			CHECK(!stays(&decoded), "%s may be copied",
