@@ -105,6 +105,7 @@ struct edit {
 struct trampoline_page {
 	unsigned long start;
 	unsigned int used;
+	bool gone;			/* the program has unmapped it: no jump leads there */
 	struct trampoline trampolines[PER_PAGE];
 };
 
@@ -165,7 +166,7 @@ static bool undo_jumps(const struct ukl_mm *um, u8 *code, unsigned int size,
 	long at;
 
 	for (i = 0; i < um->nr_pages; i++) {
-		for (n = 0; n < um->pages[i]->used; n++) {
+		for (n = 0; !um->pages[i]->gone && n < um->pages[i]->used; n++) {
 			t = &um->pages[i]->trampolines[n];
 			at = t->ip - t->site.before - start;
 			if (!t->ip || at <= -UKL_JUMP_LEN || at >= (long)size)
@@ -381,25 +382,16 @@ static unsigned long map_for_trap(struct mm_struct *mm, unsigned long from,
 	return -ENOMEM;
 }
 
-/* The program may have put something else there. */
-static bool still_there(struct ukl_mm *um, const struct trampoline_page *page)
-{
-	struct vm_area_struct *vma = vma_lookup(um->mm, page->start);
-
-	return vma && vma_is_anonymous(vma) &&
-	       (vma->vm_flags & (VM_EXEC | VM_WRITE)) == VM_EXEC;
-}
-
 /* Is there a place on the page that a jump from the site can go to? */
-static bool has_place(struct ukl_mm *um, const struct trampoline_page *page,
+static bool has_place(const struct trampoline_page *page,
 		      const struct ukl_site *site, unsigned long ip)
 {
 	u8 jump[UKL_JUMP_LEN];
 
-	return page->used < PER_PAGE && in_reach(page->start, ip) &&
+	return !page->gone && page->used < PER_PAGE &&
+	       in_reach(page->start, ip) &&
 	       ukl_site_jump(site, ip, page->start +
-			     page->used * UKL_TRAMPOLINE_SIZE, jump) &&
-	       still_there(um, page);
+			     page->used * UKL_TRAMPOLINE_SIZE, jump);
 }
 
 static struct trampoline_page *page_near(struct ukl_mm *um,
@@ -410,7 +402,7 @@ static struct trampoline_page *page_near(struct ukl_mm *um,
 	unsigned int i;
 
 	for (i = 0; i < um->nr_pages; i++)
-		if (has_place(um, um->pages[i], site, ip))
+		if (has_place(um->pages[i], site, ip))
 			return um->pages[i];
 	if (um->nr_pages == PAGES)
 		return NULL;
@@ -442,11 +434,10 @@ static struct trampoline *made_before(struct ukl_mm *um, unsigned long ip,
 
 	for (i = 0; i < um->nr_pages; i++) {
 		page = um->pages[i];
-		for (n = 0; n < page->used; n++) {
+		for (n = 0; !page->gone && n < page->used; n++) {
 			t = &page->trampolines[n];
 			if (t->ip != ip || t->site.before != site->before ||
-			    memcmp(t->code, code, UKL_JUMP_LEN) ||
-			    !still_there(um, page))
+			    memcmp(t->code, code, UKL_JUMP_LEN))
 				continue;
 			*at = page->start + n * UKL_TRAMPOLINE_SIZE;
 			return t;
@@ -625,7 +616,7 @@ noinstr void ukl_count_syscall(struct pt_regs *regs)
 	exit_to_user_mode();
 }
 
-/* The trampoline that @ip lies in, or NULL. Its pages never go, but in exec. */
+/* The trampoline that @ip lies in, or NULL. */
 static __always_inline struct trampoline *trampoline_at(unsigned long ip)
 {
 	struct ukl_mm *um = current->mm ? current->mm->context.ukl : NULL;
@@ -634,7 +625,7 @@ static __always_inline struct trampoline *trampoline_at(unsigned long ip)
 
 	for (i = 0; um && i < READ_ONCE(um->nr_pages); i++) {
 		page = um->pages[i];
-		if (ip - page->start < PAGE_SIZE)
+		if (ip - page->start < PAGE_SIZE && !READ_ONCE(page->gone))
 			return &page->trampolines[(ip - page->start) /
 						  UKL_TRAMPOLINE_SIZE];
 	}
@@ -710,7 +701,7 @@ bool ukl_patch_int3(struct pt_regs *regs)
 			local_irq_disable();
 			if (len != sizeof(now))
 				continue;
-			if (!memcmp(now, t->jump, sizeof(now)))
+			if (!page->gone && !memcmp(now, t->jump, sizeof(now)))
 				regs->ip = page->start + n * UKL_TRAMPOLINE_SIZE +
 					   t->site.at[1];
 			else if (now[t->site.trap] != 0xcc)
@@ -723,28 +714,71 @@ bool ukl_patch_int3(struct pt_regs *regs)
 	return false;
 }
 
-/* Put back the program's own code in a range. False when memory was short. */
+/*
+ * Put back the program's own code in a range, where jumps lead to @page. False when
+ * memory was short.
+ */
+static bool undo_jumps_to(const struct ukl_mm *um,
+			  const struct trampoline_page *page,
+			  unsigned long start, unsigned long end)
+{
+	const struct trampoline *t;
+	unsigned long at;
+	bool all = true;
+	unsigned int n;
+	int ret;
+
+	for (n = 0; !page->gone && n < page->used; n++) {
+		t = &page->trampolines[n];
+		at = t->ip - t->site.before;
+		if (!t->ip || at < start || at >= end)
+			continue;
+		ret = undo_page(um, at);
+		/* Not when something else is there, huge pages for example */
+		if (ret && ret != -EINVAL && ret != -EFAULT && ret != -EOPNOTSUPP)
+			all = false;
+	}
+	return all;
+}
+
+/* The same, wherever they lead. */
 static bool undo_range(const struct ukl_mm *um, unsigned long start,
 		       unsigned long end)
 {
-	const struct trampoline *t;
-	unsigned int i, n;
 	bool all = true;
+	unsigned int i;
 
-	for (i = 0; i < um->nr_pages; i++) {
-		for (n = 0; n < um->pages[i]->used; n++) {
-			unsigned long at;
-			int ret = 0;
-
-			t = &um->pages[i]->trampolines[n];
-			at = t->ip - t->site.before;
-			if (t->ip && at >= start && at < end)
-				ret = undo_page(um, at);
-			if (ret && ret != -EINVAL && ret != -EFAULT)
-				all = false;
-		}
-	}
+	for (i = 0; i < um->nr_pages; i++)
+		all &= undo_jumps_to(um, um->pages[i], start, end);
 	return all;
+}
+
+/**
+ * ukl_unmap_range() - addresses are to have another mapping, or none
+ * @mm: the address space, locked for writing
+ * @start: first address
+ * @len: bytes
+ *
+ * The program may do so where it knows of no mapping, but where trampolines are.
+ * Their sites are SYSCALLs again.
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int ukl_unmap_range(struct mm_struct *mm, unsigned long start, unsigned long len)
+{
+	struct ukl_mm *um = mm->context.ukl;
+	struct trampoline_page *page;
+	unsigned int i;
+
+	for (i = 0; um && i < um->nr_pages; i++) {
+		page = um->pages[i];
+		if (page->gone || page->start - start >= PAGE_ALIGN(len))
+			continue;
+		if (!undo_jumps_to(um, page, 0, TASK_SIZE_MAX))
+			return -ENOMEM;
+		WRITE_ONCE(page->gone, true);
+	}
+	return 0;
 }
 
 /**
@@ -773,7 +807,7 @@ int ukl_show_range(struct mm_struct *mm, unsigned long start, unsigned long len)
 				min(end, vma->vm_end)))
 			return -ENOMEM;
 	}
-	return 0;
+	return ukl_unmap_range(mm, start, len);
 }
 
 /**

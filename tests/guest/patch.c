@@ -513,6 +513,88 @@ TEST(patch, hole)
 	}
 }
 
+/* The page that the jump at @first leads to */
+static char *trampolines_of(const char *first)
+{
+	int fd = open("/proc/self/mem", O_RDONLY);
+	int32_t distance;
+
+	CHECK(fd >= 0);
+	EQ(pread(fd, &distance, sizeof(distance), (off_t)first + 1), sizeof(distance));
+	close(fd);
+	return (char *)((uintptr_t)(first + 5 + distance) & -4096ul);
+}
+
+/* A program may unmap, map, move to or protect what it does not know to be there. */
+SITE(unmapped_site);
+SITE(mapped_site);
+SITE(protected_site);
+SITE(moved_site);
+TEST(patch, unmapped)
+{
+	char *page, *other;
+
+	only_patched();
+	patched(unmapped_site, unmapped_site_first);
+	page = trampolines_of(unmapped_site_first);
+	EQ(munmap(page, 4096), 0);
+	EQ(code_at(unmapped_site_first), 0xb8);
+	EQ(unmapped_site(), getppid());
+
+	patched(mapped_site, mapped_site_first);
+	page = trampolines_of(mapped_site_first);
+	EQ(mmap(page - 4096, 2 * 4096, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), page - 4096);
+	EQ(code_at(mapped_site_first), 0xb8);
+	EQ(mapped_site(), getppid());
+
+	patched(protected_site, protected_site_first);
+	page = trampolines_of(protected_site_first);
+	EQ(mprotect(page, 4096, PROT_NONE), 0);
+	EQ(code_at(protected_site_first), 0xb8);
+	EQ(protected_site(), getppid());
+
+	other = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(other != MAP_FAILED);
+	patched(moved_site, moved_site_first);
+	page = trampolines_of(moved_site_first);
+	EQ(mremap(other, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, page), page);
+	EQ(code_at(moved_site_first), 0xb8);
+	EQ(moved_site(), getppid());
+}
+
+/* Code of the program where a trampoline was is not taken for one. */
+static char *volatile own_code;
+static void on_own_code(int sig, siginfo_t *si, void *uc)
+{
+	(void)sig;
+	(void)si;
+	_exit(((ucontext_t *)uc)->uc_mcontext.gregs[REG_RIP] != (long)own_code);
+}
+
+SITE(covered_site);
+TEST(patch, covered)
+{
+	pid_t pid;
+
+	only_patched();
+	patched(covered_site, covered_site_first);
+	own_code = trampolines_of(covered_site_first);
+	EQ(mmap(own_code, 4096, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), own_code);
+	memset(own_code, 0x06, 4096);	/* no instruction in 64-bit mode */
+	EQ(mprotect(own_code, 4096, PROT_READ | PROT_EXEC), 0);
+	for (int at = 0; at < 4096; at += 64) {
+		pid = xfork();
+		if (!pid) {
+			own_code += at;
+			handle(SIGILL, on_own_code, 0);
+			((void (*)(void))own_code)();
+		}
+		EXPECT_EXIT(pid, 0);
+	}
+}
+
 /* What the program may write, it may check. */
 TEST(patch, writable)
 {

@@ -21,6 +21,7 @@ void ukl_deactivate_mm(struct task_struct *task, struct mm_struct *mm);
 void ukl_leave_trampoline(struct pt_regs *regs);
 bool ukl_show_code(struct pt_regs *regs, bool write, unsigned long addr);
 int ukl_show_range(struct mm_struct *mm, unsigned long start, unsigned long len);
+int ukl_unmap_range(struct mm_struct *mm, unsigned long start, unsigned long len);
 void ukl_traced(struct task_struct *task);
 int proc_pid_ukl(struct seq_file *m, struct pid_namespace *ns, struct pid *pid,
 		 struct task_struct *task);
@@ -51,6 +52,12 @@ static inline bool ukl_show_code(struct pt_regs *regs, bool write,
 
 static inline int ukl_show_range(struct mm_struct *mm, unsigned long start,
 				 unsigned long len)
+{
+	return 0;
+}
+
+static inline int ukl_unmap_range(struct mm_struct *mm, unsigned long start,
+				  unsigned long len)
 {
 	return 0;
 }
