@@ -38,11 +38,11 @@ done | grep -v 'asm-offsets\.o' | sort -u >"$OUT/objects"
 	quit "objects without CONFIG_UKL build" "$(grep -m 1 -E 'error|Error' "$OUT/build.log")"
 
 # BUG() and WARN() hold the line they are on as a number, and so do the tables
-# beside the code, which this leaves out.
+# beside the code, which this leaves out, and the names of initcalls.
 code()
 {
 	objdump -dr --no-show-raw-insn "$1" >"$OUT/dump" || echo "no code of $1"
-	sed '1,/Disassembly/d' "$OUT/dump"
+	sed '1,/Disassembly/d; s/\(__initcall__kmod_[^<+]*\)_[0-9]*_[0-9]*_/\1_/' "$OUT/dump"
 }
 n=0 bad=
 while read -r o; do
