@@ -51,14 +51,20 @@ static void only_patched(void)
 }
 
 /* The code that is executed, which the program itself cannot read. */
-static int code_at(const char *addr)
+static void read_code(const char *addr, void *code, size_t size)
 {
 	int fd = open("/proc/self/mem", O_RDONLY);
-	unsigned char byte;
 
 	CHECK(fd >= 0);
-	EQ(pread(fd, &byte, 1, (off_t)addr), 1);
+	EQ(pread(fd, code, size, (off_t)addr), size);
 	close(fd);
+}
+
+static int code_at(const char *addr)
+{
+	unsigned char byte;
+
+	read_code(addr, &byte, 1);
 	return byte;
 }
 
@@ -516,12 +522,9 @@ TEST(patch, hole)
 /* The page that the jump at @first leads to */
 static char *trampolines_of(const char *first)
 {
-	int fd = open("/proc/self/mem", O_RDONLY);
 	int32_t distance;
 
-	CHECK(fd >= 0);
-	EQ(pread(fd, &distance, sizeof(distance), (off_t)first + 1), sizeof(distance));
-	close(fd);
+	read_code(first + 1, &distance, sizeof(distance));
 	return (char *)((uintptr_t)(first + 5 + distance) & -4096ul);
 }
 
