@@ -124,21 +124,20 @@ static const struct {
 	const char *place;
 	void (*work)(void);
 	int cpl0;			/* not a place at ring 3 */
-	int rounds;			/* fewer where it seldom is */
 } places[] = {
-	{ "user", in_user, 0, 20 },
-	{ "kernel", in_calls, 0, 20 },
-	{ "thunk", in_calls, 1, 20 },
-	{ "return", in_calls, 1, 10 },
-	{ "leave", in_faults, 1, 3 },
+	{ "user", in_user, 0 },
+	{ "kernel", in_calls, 0 },
+	{ "thunk", in_calls, 1 },
+	{ "return", in_calls, 1 },
+	{ "leave", in_faults, 1 },
 #ifdef LINKED
-	{ "entry", in_calls, 0, 10 },
+	{ "entry", in_calls, 0 },
 #endif
 };
 
 static void optional(size_t i)
 {
-	for (int k = 0; k < places[i].rounds; k++) {
+	for (int k = 0; k < 20; k++) {
 		long before = machine_checks();
 
 		at(places[i].place, NULL, (char *)-1UL, OPTIONAL, RIPV | MCIP,

@@ -6,10 +6,11 @@
  *                                ends; prints how many
  *   helper mce SOCKET LOG N      inject N machine checks that ask for nothing, each
  *                                when the LOG of the guest shows the one before
- *   helper mce-at SOCKET LOG [NAME:FROM:TO-OR-SIZE:user|kernel]...
+ *   helper mce-at SOCKET STUB LOG [NAME:FROM[:TO]:user|kernel]...
  *                                inject those that the guest's LOG asks for until
  *                                QEMU ends: when RIP is in a range, RSP of that kind;
- *                                for "all" at once, on all processors
+ *                                for "all" at once, on all processors. Without TO it
+ *                                is one instruction, where gdb, by QEMU's STUB, stops.
  *   helper listen PORT           keep a TCP port of 127.0.0.1 busy
  *   helper echo PORT BYTES       send that much to an echo server while reading
  *                                it back, and compare
@@ -161,13 +162,42 @@ static int there(const char *registers, const struct range *r)
 	       (rsp >> 63) == !strcmp(r->kind, "kernel");
 }
 
-static int mce_at(const char *path, const char *log, int n, char **ranges)
+/* The machine stopped there, after many times elsewhere; 0: QEMU is gone */
+static int stop_in(int fd, const struct range *r)
 {
-	char buf[8192], line[1000], name[32];
+	char buf[8192];
+
+	for (;;) {
+		if (!ask(fd, "stop\n", buf, sizeof(buf)) ||
+		    !ask(fd, "info registers\n", buf, sizeof(buf)))
+			return 0;
+		if (there(buf, r))
+			return 1;
+		if (!ask(fd, "cont\n", buf, sizeof(buf)))
+			return 0;
+		usleep(rand() % 1000);
+	}
+}
+
+/* A command to the monitor before one instruction, at which that hardly ever stops */
+static int gdb_at(const char *stub, const struct range *r, const char *cmd)
+{
+	char gdb[400];
+
+	snprintf(gdb, sizeof(gdb),
+		 "gdb -nx -batch -ex 'target remote %s' -ex 'break *%#llx if (long)$rsp %s 0' -ex continue -ex 'monitor %s' -ex delete -ex detach </dev/null >&2",
+		 stub, r->from, strcmp(r->kind, "kernel") ? ">=" : "<", cmd);
+	return system(gdb);
+}
+
+static int mce_at(const char *path, const char *stub, const char *log, int n, char **ranges)
+{
+	char buf[8192], line[1000], name[32], cmd[100];
 	unsigned long long from, to, status, addr;
 	FILE *f = fopen(log, "r");
 	int fd = monitor(path);
 	unsigned int mcg;
+	int all;
 
 	if (!f)
 		return die(log);
@@ -181,27 +211,29 @@ static int mce_at(const char *path, const char *log, int n, char **ranges)
 			continue;
 		range.from = from;
 		range.to = to;
-		for (int i = 0; i < n; i++)
-			if (!strncmp(ranges[i], name, strlen(name)) &&
+		for (int i = 0; i < n; i++) {
+			if (strncmp(ranges[i], name, strlen(name)) ||
 			    sscanf(ranges[i], "%31[^:]:%llx:%llx:%7s", range.name,
-				   &range.from, &range.to, range.kind) != 4)
+				   &range.from, &range.to, range.kind) == 4)
+				continue;
+			range.to = 0;
+			if (sscanf(ranges[i], "%31[^:]:%llx:%7s", range.name,
+				   &range.from, range.kind) != 3)
 				return die(ranges[i]);
-		if (range.to < range.from)
-			range.to += range.from;
-		while (strcmp(name, "all")) {
-			if (!ask(fd, "stop\n", buf, sizeof(buf)) ||
-			    !ask(fd, "info registers\n", buf, sizeof(buf)))
-				return 0;
-			if (there(buf, &range))
-				break;
-			if (!ask(fd, "cont\n", buf, sizeof(buf)))
-				return 0;
-			usleep(rand() % 1000);
 		}
-		snprintf(line, sizeof(line), "mce %s 0 2 %#llx %u %#llx %#x\n",
-			 strcmp(name, "all") ? "" : "-b", status, mcg, addr, MISC_PAGE);
-		ask(fd, line, buf, sizeof(buf));
-		ask(fd, "cont\n", buf, sizeof(buf));
+		all = !strcmp(name, "all");
+		snprintf(cmd, sizeof(cmd), "mce %s 0 2 %#llx %u %#llx %#x",
+			 all ? "-b" : "", status, mcg, addr, MISC_PAGE);
+		if (!all && !range.to) {
+			if (gdb_at(stub, &range, cmd))
+				return die("gdb");
+		} else {
+			if (!all && !stop_in(fd, &range))
+				return 0;
+			strcat(cmd, "\n");
+			ask(fd, cmd, buf, sizeof(buf));
+			ask(fd, "cont\n", buf, sizeof(buf));
+		}
 		printf("%s\n", name);
 		fflush(stdout);
 	}
@@ -287,12 +319,12 @@ int main(int argc, char **argv)
 		return nmi(argv[2], atoi(argv[3]));
 	if (argc == 5 && !strcmp(argv[1], "mce"))
 		return mce(argv[2], argv[3], strtoul(argv[4], NULL, 0));
-	if (argc >= 4 && !strcmp(argv[1], "mce-at"))
-		return mce_at(argv[2], argv[3], argc - 4, argv + 4);
+	if (argc >= 5 && !strcmp(argv[1], "mce-at"))
+		return mce_at(argv[2], argv[3], argv[4], argc - 5, argv + 5);
 	if (argc == 3 && !strcmp(argv[1], "listen"))
 		return busy(argv[2]);
 	if (argc == 4 && !strcmp(argv[1], "echo"))
 		return echo(argv[2], strtoul(argv[3], NULL, 0));
-	fprintf(stderr, "usage: helper nmi SOCKET GAP_US | mce SOCKET LOG N | mce-at SOCKET LOG [RANGE]... | listen PORT | echo PORT BYTES\n");
+	fprintf(stderr, "usage: helper nmi SOCKET GAP_US | mce SOCKET LOG N | mce-at SOCKET STUB LOG [RANGE]... | listen PORT | echo PORT BYTES\n");
 	return 2;
 }

@@ -4,6 +4,7 @@
 set -u
 . "$(dirname -- "$0")/../lib.sh"
 
+"$ROOT/scripts/setup.sh" gdb || quit "setup" "gdb cannot be installed"
 tool=$(helper)
 # The name of a socket must be short.
 cd "$OUT" || exit 1
@@ -34,18 +35,18 @@ begun()
 for how in linked binary user; do
 	cpl=0
 	[ $how != user ] || cpl=3
-	export QEMU_OPTS="-monitor unix:$how-mce.mon,server=on,wait=off"
+	export QEMU_OPTS="-monitor unix:$how-mce.mon,server=on,wait=off -gdb unix:$how-mce.gdb,server=on,wait=off"
 	boot_tests "$how-mce" $how mce
 	begun "$how-mce" "$how, machine checks"
-	"$tool" mce-at "$how-mce.mon" "$how-mce" "kernel:$text:kernel" "thunk:$thunks:user" "getppid:$getppid:user" \
-		"entry:$entry:user" "return:$return:1:user" "leave:$leave:20:kernel" >"$how-mce.at" 2>&1
+	"$tool" mce-at "$how-mce.mon" "$how-mce.gdb" "$how-mce" "kernel:$text:kernel" "thunk:$thunks:user" "getppid:$getppid:user" \
+		"entry:$entry:user" "return:$return:user" "leave:$leave:kernel" >"$how-mce.at" 2>&1
 	judge_tests "$how-mce" "$how, machine checks" $cpl
 	shows "$how, machine checks: report of a death" "$how-mce" 'died of SIGBUS .*: the memory there has failed'
 
 	export QEMU_OPTS="-monitor unix:$how-panic.mon,server=on,wait=off"
 	boot_tests "$how-panic" $how panic
 	begun "$how-panic" "$how, machine check in kernel code"
-	"$tool" mce-at "$how-panic.mon" "$how-panic" "kernel:$text:kernel" >"$how-panic.at" 2>&1
+	"$tool" mce-at "$how-panic.mon" - "$how-panic" "kernel:$text:kernel" >"$how-panic.at" 2>&1
 	finish_app
 	is "$how, machine check in kernel code: ends without an exit status" "$status" 125
 	shows "$how, machine check in kernel code: report" "$how-panic" 'Machine check: Data load in unrecoverable area of kernel'
@@ -53,7 +54,7 @@ for how in linked binary user; do
 	export QEMU_OPTS="-monitor unix:$how-all.mon,server=on,wait=off"
 	PARAMETERS='' boot_tests "$how-all" $how broadcast
 	begun "$how-all" "$how, machine checks on both processors"
-	"$tool" mce-at "$how-all.mon" "$how-all" >"$how-all.at" 2>&1
+	"$tool" mce-at "$how-all.mon" - "$how-all" >"$how-all.at" 2>&1
 	judge_tests "$how-all" "$how, machine checks on both processors" $cpl
 
 	unset QEMU_OPTS
