@@ -787,8 +787,8 @@ int ukl_unmap_range(struct mm_struct *mm, unsigned long start, unsigned long len
  * @start: first address, at the begin of a page
  * @len: bytes
  *
- * Text that gets other permissions may be read, and jumps lead elsewhere from
- * another address.
+ * Text that gets other permissions may be read, and jumps lead elsewhere from another
+ * address. Trampolines there make room, as the program knows of none.
  *
  * Return: 0, or -ENOMEM.
  */
