@@ -366,11 +366,17 @@ rank='function rank(r) { return r == "pass" ? 2 : r == "said" }'
 
 # differences BASE COLUMN: tests that do better in the one than in the other, with the
 # reason and the result in BASE; also those of which a program had no result, unless
-# its time was over in BASE and in COLUMN: how far it comes is chance then. And what
-# there is to complain of in COLUMN only.
+# its time was over in BASE and in COLUMN and it came about as far: how far is chance
+# then. And what there is to complain of in COLUMN only, by the kernel or by a program
+# whose failures have names of their own.
 differences()
 {
 	awk -F '\t' "$rank"'
+		{
+			program = $1
+			if (sub(/: .*/, "", program))
+				count[FILENAME, program]++
+		}
 		NR == FNR {
 			base[$1] = $2
 			name[++n] = $1
@@ -381,15 +387,16 @@ differences()
 		{
 			result[$1] = $2
 			why[$1] = $2 ($3 == "" ? "" : ", " $3)
-			if ($2 == "bad" && !($1 in base))
-				print $1 "\t" why[$1] "\tnot bad"
+			if (!rank($2) && !($1 in base) && ($2 == "bad" || !(program in late)))
+				print $1 "\t" why[$1] "\tnot " $2
 		}
 		END {
 			for (i = 1; i <= n; i++) {
 				program = name[i]
 				sub(/: .*/, "", program)
 				if (!(name[i] in result)) {
-					if (!rank(base[name[i]]) || program in late && why[program] == "fail, timeout")
+					if (!rank(base[name[i]]) || program in late && why[program] == "fail, timeout" &&
+					    2 * count[ARGV[2], program] >= count[ARGV[1], program])
 						continue
 					why[name[i]] = "no result"
 				} else if (rank(result[name[i]]) >= rank(base[name[i]])) {
@@ -402,7 +409,8 @@ differences()
 
 # repeat BASE COLUMN: do so again RUNS times, and say which are steady: what did
 # always as well in BASE, and once not in COLUMN; or ever in BASE, and never in
-# COLUMN. One complaint that was never heard in BASE is enough.
+# COLUMN. One complaint that was never heard in BASE is enough, also when it is heard
+# in a repetition only.
 repeat()
 {
 	differences "$1" "$2" >"$work/$2.suspects"
@@ -425,13 +433,19 @@ repeat()
 	awk -F '\t' -v runs="$RUNS" -v confirmed="$work/$2.confirmed" -v unsteady="$work/$2.unsteady" "$rank"'
 		function counts(name, result)
 		{
-			return want[name] == "not bad" ? result == "bad" : rank(result) >= rank(want[name])
+			return want[name] ~ /^not / ? "not " result == want[name] : rank(result) >= rank(want[name])
 		}
 		of == "suspects" { want[$1] = $3 }
+		of == "first" { heard[$1] = 1 }
+		of == "base" { heard[$1] = 1 }
 		of == "base" && $1 in want { base[$1] += counts($1, $2) }
 		of == "other" && $1 in want { other[$1] += counts($1, $2) }
+		of == "other" && $2 == "bad" && !($1 in want) && !($1 in heard) {
+			heard[$1] = 1
+			print $1 "\tbad, " $3 "\theard when it was repeated" >confirmed
+		}
 		of == "all" {
-			if ($3 == "not bad") {
+			if ($3 ~ /^not /) {
 				sure = !base[$1]
 				count = "heard"
 			} else {
@@ -440,7 +454,7 @@ repeat()
 			}
 			text = $1 "\t" $2 "\t" count " " base[$1] + 0 "/" runs " on stock, " other[$1] + 0 "/" runs " at CPL 0"
 			print text >(sure ? confirmed : unsteady)
-		}' of=suspects "$work/$2.suspects" of=base "$work/$1.again-$2.results" \
+		}' of=suspects "$work/$2.suspects" of=first "$work/$1.results" of=base "$work/$1.again-$2.results" \
 		of=other "$work/$2.again-$2.results" of=all "$work/$2.suspects"
 }
 
@@ -482,7 +496,7 @@ report()
 		NR == FNR { result[$1] = $2; next }
 		$2 != "bad" { total++ }
 		rank($2) { base++ }
-		rank($2) && rank(result[$1]) { both++ }
+		rank($2) && rank(result[$1]) >= rank($2) { both++ }
 		END { print total + 0, base + 0, both + 0 }' "$work/$2.results" "$work/$1.results")
 	both=$5
 	printf '%-16s %-8s %7d %10d %10d %8d %8d %8d\n' "${work##*/}" "$2" "$3" "$4" "$5" \

@@ -7,16 +7,28 @@
  *	dies		only at ring 3, takes the machine along at CPL 0
  *	hangs		nowhere
  *	late		nowhere, but has a result at ring 3 before it hangs
+ *	stuck		nowhere, but has a result at ring 3, where it hangs later
  *	logs		has a result at ring 3, behind what looks like the kernel's log
  *	unsteady	at CPL 0 from the second time on
  *	says		says at CPL 0 that it did not do all
+ *	prints		everywhere, but prints at CPL 0 that something failed
  *	warns		the kernel warns of it at CPL 0
+ *	relapses	only at ring 3; the kernel warns at CPL 0 from the second time on
  */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/reboot.h>
 #include <unistd.h>
+
+static int warn(void)
+{
+	char text[40];
+	int fd = open("/dev/kmsg", O_WRONLY);
+
+	snprintf(text, sizeof(text), "WARNING: process %d\n", getpid());
+	return write(fd, text, strlen(text)) < 0;
+}
 
 int main(int argc, char **argv)
 {
@@ -38,6 +50,13 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "hangs"))
 		for (;;)
 			pause();
+	if (!strcmp(what, "stuck")) {
+		if (cs & 3)
+			puts("ok 1 begun");
+		fflush(stdout);
+		for (;;)
+			pause();
+	}
 	if (!strcmp(what, "late")) {
 		if (!(cs & 3))
 			return 1;
@@ -51,13 +70,16 @@ int main(int argc, char **argv)
 		       cs & 3 ? "" : "not ");
 	if (!strcmp(what, "says") && !(cs & 3))
 		puts("something was skipped");
-	if (!strcmp(what, "warns") && !(cs & 3)) {
-		char text[40];
-		int fd = open("/dev/kmsg", O_WRONLY);
-
-		snprintf(text, sizeof(text), "WARNING: process %d\n", getpid());
-		if (write(fd, text, strlen(text)) < 0)
-			return 1;
+	if (!strcmp(what, "prints") && !(cs & 3))
+		puts("[FAIL] what has no name at ring 3");
+	if (!strcmp(what, "warns") && !(cs & 3))
+		return warn();
+	if (!strcmp(what, "relapses") && !(cs & 3)) {
+		before = !access("/tmp/relapsed", F_OK);
+		close(open("/tmp/relapsed", O_CREAT | O_WRONLY, 0600));
+		if (before)
+			warn();
+		return 1;
 	}
 	if (!strcmp(what, "unsteady"))
 		return !(cs & 3) && !before;

@@ -9,7 +9,7 @@ suite_build()
 {
 	logged contract-control "$CC" -O2 -static -o "$root/contract/control" \
 		"$ROOT/tests/contract/control.c"
-	for what in unsteady passes differs dies hangs late logs says warns; do
+	for what in unsteady passes differs dies hangs late stuck logs says prints warns relapses; do
 		echo "$what 5 /contract ./control $what"
 	done >"$root/contract/list"
 }
