@@ -436,8 +436,7 @@ repeat()
 			return want[name] ~ /^not / ? "not " result == want[name] : rank(result) >= rank(want[name])
 		}
 		of == "suspects" { want[$1] = $3 }
-		of == "first" { heard[$1] = 1 }
-		of == "base" { heard[$1] = 1 }
+		of == "first" || of == "base" { heard[$1] = 1 }
 		of == "base" && $1 in want { base[$1] += counts($1, $2) }
 		of == "other" && $1 in want { other[$1] += counts($1, $2) }
 		of == "other" && $2 == "bad" && !($1 in want) && !($1 in heard) {

@@ -30,14 +30,23 @@ static int warn(void)
 	return write(fd, text, strlen(text)) < 0;
 }
 
+static void hang(void)
+{
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
 	int cs, before;
+	char ran[40];
 
 	__asm__("mov %%cs, %0" : "=r" (cs));
-	before = !access("/tmp/ran", F_OK);
-	close(open("/tmp/ran", O_CREAT | O_WRONLY, 0600));
+	snprintf(ran, sizeof(ran), "/tmp/ran-%s", what);
+	before = !access(ran, F_OK);
+	close(open(ran, O_CREAT | O_WRONLY, 0600));
 	if (!strcmp(what, "differs")) {
 		printf("TAP version 13\n1..2\nok 1 process %d\n", getpid());
 		printf("%sok 2 ring 3\n", cs & 3 ? "" : "not ");
@@ -48,22 +57,17 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "passes") && !(cs & 3))
 		puts("[    1.234567] WARNING: not by the kernel");
 	if (!strcmp(what, "hangs"))
-		for (;;)
-			pause();
+		hang();
 	if (!strcmp(what, "stuck")) {
 		if (cs & 3)
 			puts("ok 1 begun");
-		fflush(stdout);
-		for (;;)
-			pause();
+		hang();
 	}
 	if (!strcmp(what, "late")) {
 		if (!(cs & 3))
 			return 1;
 		puts("ok 1 early");
-		fflush(stdout);
-		for (;;)
-			pause();
+		hang();
 	}
 	if (!strcmp(what, "logs"))
 		printf("dmesg: [    1.234567] of the log\n%sok 1 behind\n",
@@ -75,8 +79,6 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "warns") && !(cs & 3))
 		return warn();
 	if (!strcmp(what, "relapses") && !(cs & 3)) {
-		before = !access("/tmp/relapsed", F_OK);
-		close(open("/tmp/relapsed", O_CREAT | O_WRONLY, 0600));
 		if (before)
 			warn();
 		return 1;

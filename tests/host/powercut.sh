@@ -89,9 +89,11 @@ cuts()
 		elif ! bad=$(found log); then
 			checked
 		fi
-		[ -z "$bad" ] || break
+		[ -z "$bad" ] || {
+			bad="cut $cut: $bad"
+			break
+		}
 	done
-	[ -z "$bad" ] || bad="cut $cut: $bad"
 }
 
 new_disk
